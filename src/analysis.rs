@@ -1,0 +1,1 @@
+//! Pure mathematics, no records: quantiles, intervals, decompositions, flags. Cannot fail except by returning a status.

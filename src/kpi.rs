@@ -1,0 +1,110 @@
+//! The KPIs: a pure function of facts, roster, window and settings.
+//!
+//! Records become derived records (`ledger`), derived records become **facts** (`fact`): small, timed, owned
+//! numbers that merge. Facts over a window become **readings** by one formula each (`delivery`, `reliability`,
+//! `cost`, `quality`). Readings, series, rows and markers for what is looked at become the **board**, the one thing
+//! the screen and the commands show. No clock, no storage, no I/O.
+
+pub mod board;
+pub mod cost;
+pub mod delivery;
+pub mod fact;
+pub mod library;
+pub mod quality;
+pub mod reliability;
+
+use crate::domain::{
+    Time,
+    value::{Reading, Scope},
+    window::{Tz, Window},
+};
+
+/// What a formula may ask besides facts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Zone of calendar buckets.
+    pub zone: Tz,
+    /// Evaluation instant: nothing after it counts, open things are open as of it.
+    pub as_of: Time,
+    /// Reporting currency.
+    pub currency: String,
+    /// Bots count in lead time.
+    pub include_bots: bool,
+    /// Lead time per commit instead of per change.
+    pub per_commit: bool,
+    /// Younger deployments may still fail: the link window, seconds.
+    pub link_window_s: f64,
+    /// Unknown probe time: `exclude` (default), `down`, `up`.
+    pub uptime_unknown: Unknown,
+    /// Announced maintenance leaves the denominator of uptime. Default true.
+    pub exclude_maintenance: bool,
+    /// A quality measurement older than this is left out and listed. Default 30 days.
+    pub quality_stale_after_s: f64,
+    /// Charge categories left out (`Credit`, `Tax`, …).
+    pub cost_exclude: Vec<String>,
+    /// Exchange rates: (currency, `YYYY-MM`) → units of reporting currency.
+    pub fx: std::collections::BTreeMap<(String, String), crate::domain::Decimal>,
+    /// How cost finds its team.
+    pub allocation: fact::Allocation,
+    /// Restore time of a re-opened incident is elapsed time. Default false: sum of open intervals.
+    pub reopened_elapsed: bool,
+    /// Clock of a failed deployment's recovery starts at the incident. Default false: at the deployment.
+    pub recovery_from_impact: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            zone: Tz::UTC,
+            as_of: Time::MAX_UTC,
+            currency: "USD".into(),
+            include_bots: false,
+            per_commit: false,
+            link_window_s: 86_400.0,
+            uptime_unknown: Unknown::Exclude,
+            exclude_maintenance: true,
+            quality_stale_after_s: 30.0 * 86_400.0,
+            cost_exclude: Vec::new(),
+            fx: std::collections::BTreeMap::new(),
+            allocation: fact::Allocation::default(),
+            reopened_elapsed: false,
+            recovery_from_impact: false,
+        }
+    }
+}
+
+/// How unknown probe time counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unknown {
+    /// Neither up nor down.
+    #[default]
+    Exclude,
+    /// As down.
+    Down,
+    /// As up.
+    Up,
+}
+
+/// Everything one evaluation looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Facts of at least the window.
+    pub facts: &'a fact::Facts,
+    /// Whose.
+    pub scope: &'a Scope,
+    /// Over which span; evaluation also stops at `settings.as_of`.
+    pub window: Window,
+    /// Settings.
+    pub settings: &'a Settings,
+    /// Teams below a team.
+    pub roster: &'a crate::domain::team::Roster,
+}
+
+/// Compute one metric. Unknown ids give `None`; every known id gives a reading, with a status.
+#[must_use]
+pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
+    delivery::evaluate(metric, query)
+        .or_else(|| reliability::evaluate(metric, query))
+        .or_else(|| cost::evaluate(metric, query))
+        .or_else(|| quality::evaluate(metric, query))
+}

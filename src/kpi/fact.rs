@@ -1,0 +1,236 @@
+//! Facts: what KPIs are computed from.
+//!
+//! Two shapes, because the inputs have two natures:
+//! - **event facts** ([`Event`]): one per deployment, shipped change, recovery, incident. Few, exact, timed to the
+//!   millisecond; medians and links stay exact and any window works. The store keeps them in chunks.
+//! - **live buckets** ([`Bucket`]): probe results and samples, many. Sums and histograms per minute, hour or day;
+//!   they merge by addition, so any coarser view is exact in them.
+//!
+//! Costs are split over the days they are charged for ([`Cost`], exact decimals). Kinds with few rows (quality, test
+//! runs, users, …) are kept as the records they are.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::domain::{Decimal, Time, record::Record, window::Window};
+
+/// What an event fact measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// A finished production attempt. `flags` say how it counts; no values. `group` is the release.
+    Deployment = 1,
+    /// A change reaching production: values[0] = lead time (s). `flags`: bot, unreviewed, left out.
+    LeadTime = 2,
+    /// Its stages, in the order of `ledger::LEAD_STAGES`: five values (s).
+    LeadStages = 3,
+    /// Its commits: one fact per commit, values[0] = lead time (s).
+    CommitLeadTime = 4,
+    /// Recovery of a failed deployment, at the recovery: values[0] from the deployment, values[1] from the impact (s).
+    Recovery = 5,
+    /// A resolved incident, at its final resolution: values[0] = sum of open intervals, values[1] = elapsed (s).
+    Restore = 6,
+    /// Its stages detect, acknowledge, mitigate (s).
+    RestoreStages = 7,
+    /// An incident, at its start. `flags`: linked, re-opened, open.
+    Incident = 8,
+    /// A time of outage, at its start: values[0] = end (ms since the epoch), values[1] = weight 0..1. An open one ends at
+    /// the largest time.
+    Outage = 9,
+    /// A merged change, at its merge, that no production success contains yet.
+    Pending = 10,
+}
+
+impl Measure {
+    /// All, in code order.
+    pub const ALL: [Self; 10] = [
+        Self::Deployment,
+        Self::LeadTime,
+        Self::LeadStages,
+        Self::CommitLeadTime,
+        Self::Recovery,
+        Self::Restore,
+        Self::RestoreStages,
+        Self::Incident,
+        Self::Outage,
+        Self::Pending,
+    ];
+}
+
+/// Bits of [`Event::flags`].
+pub mod flag {
+    /// Deployment: ended in success.
+    pub const SUCCESS: u16 = 1;
+    /// Deployment: counts for frequency.
+    pub const COUNTED: u16 = 2;
+    /// Deployment: a rollback.
+    pub const ROLLBACK: u16 = 4;
+    /// Deployment: rework.
+    pub const REWORK: u16 = 8;
+    /// Deployment: failed in production.
+    pub const FAILED: u16 = 16;
+    /// Deployment: same version again.
+    pub const REDEPLOY: u16 = 32;
+    /// Any: rests on inferred deployments.
+    pub const ASSUMED: u16 = 64;
+    /// Lead time: by a machine account.
+    pub const BOT: u16 = 128;
+    /// Lead time: nobody reviewed it.
+    pub const UNREVIEWED: u16 = 256;
+    /// Lead time: shipped by the first observed deployment; has no value.
+    pub const FIRST: u16 = 512;
+    /// Lead time: deployed before it began; has no value.
+    pub const NEGATIVE: u16 = 1024;
+    /// Lead time: no start known; has no value.
+    pub const NO_START: u16 = 2048;
+    /// Incident: belongs to a deployment.
+    pub const LINKED: u16 = 4096;
+    /// Incident: was re-opened.
+    pub const REOPENED: u16 = 8192;
+    /// Incident: still open.
+    pub const OPEN: u16 = 16384;
+}
+
+/// One event fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When; decides the window.
+    pub at: Time,
+    /// Service, `""` when none.
+    pub service: Arc<str>,
+    /// Teams and shares; sums to 1.
+    pub teams: Arc<[(Arc<str>, f64)]>,
+    /// See [`flag`].
+    pub flags: u16,
+    /// What counts once (hash of the release's group id); facts with equal groups are one.
+    pub group: u64,
+    /// Key of the record it stands for.
+    pub key: Arc<str>,
+    /// As the measure says; empty where it has none.
+    pub values: Vec<f64>,
+}
+
+/// A histogram with cumulative counts at or below each bound; the last bound is infinite.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histogram {
+    /// Upper bounds, ascending, last `f64::INFINITY`.
+    pub bounds: Vec<f64>,
+    /// Cumulative counts, same length.
+    pub counts: Vec<f64>,
+    /// Sum of observations when known.
+    pub sum: Option<f64>,
+}
+
+/// Sums of one live series over one bucket of time.
+///
+/// `metric` is the canonical sample name, or `probe`. For `probe`: a = seconds up, b = seconds down, c = seconds of
+/// maintenance, d = seconds down within maintenance; what is missing to `span` is unknown. For `requests` and `errors`:
+/// a = count. For `latency`: `hist`, or a gauge. For a gauge: a = sum of values, n = how many, b = least, c = greatest, d = last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bucket {
+    /// Canonical or free name.
+    pub metric: Arc<str>,
+    /// Service, `""` when none.
+    pub service: Arc<str>,
+    /// Owner and shares.
+    pub teams: Arc<[(Arc<str>, f64)]>,
+    /// Further labels (check id, endpoint, region, version…).
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// Which span.
+    pub span: Window,
+    /// Number of points merged.
+    pub n: u64,
+    /// See above.
+    pub a: f64,
+    /// See above.
+    pub b: f64,
+    /// See above.
+    pub c: f64,
+    /// See above.
+    pub d: f64,
+    /// For histograms.
+    pub hist: Option<Histogram>,
+}
+
+/// Cost of one day, service, owner and category.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cost {
+    /// The part of the charge period that falls on one calendar day of the zone.
+    pub span: Window,
+    /// Service as the bill or the catalog names it, `""` when none.
+    pub service: Arc<str>,
+    /// Explicit or attributed owner; `None` when nobody is named.
+    pub team: Option<Arc<str>>,
+    /// Tags that shared-cost rules match.
+    pub tags: Arc<BTreeMap<String, String>>,
+    /// Provider.
+    pub provider: Arc<str>,
+    /// FOCUS charge category.
+    pub category: Arc<str>,
+    /// `One-Time`, `Recurring`, `Usage-Based`, or empty.
+    pub frequency: Arc<str>,
+    /// `Used`, `Unused`, or empty.
+    pub commitment: Arc<str>,
+    /// Billing currency.
+    pub currency: Arc<str>,
+    /// Amortised.
+    pub effective: Decimal,
+    /// Cash, by charge period.
+    pub billed: Decimal,
+    /// Month (`YYYY-MM`) of the billing period, for the invoiced reading and exchange rates.
+    pub billing_month: Arc<str>,
+    /// Not final at the provider.
+    pub estimated: bool,
+    /// Key of the record.
+    pub key: Arc<str>,
+}
+
+/// How cost finds its team.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allocation {
+    /// Tag keys that name a team, first match wins, compared without case.
+    pub team_tag_keys: Vec<String>,
+    /// Costs to share out: all of the tags must match.
+    pub shared: Vec<Shared>,
+}
+
+/// A pool of shared cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shared {
+    /// Tags that must match.
+    pub tags: BTreeMap<String, String>,
+    /// In proportion to direct cost (`true`) or equally.
+    pub proportional: bool,
+}
+
+impl Default for Allocation {
+    fn default() -> Self {
+        Self { team_tag_keys: vec!["team".into(), "owner".into()], shared: Vec::new() }
+    }
+}
+
+/// Facts over some span, ready for formulas.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Event facts by measure, in no order.
+    pub events: BTreeMap<Measure, Vec<Event>>,
+    /// Live buckets.
+    pub buckets: Vec<Bucket>,
+    /// Costs.
+    pub costs: Vec<Cost>,
+    /// Records of kinds with few rows: quality, test runs, users, annotations, source states, …
+    pub records: Vec<Arc<Record>>,
+}
+
+impl Facts {
+    /// Facts of a measure; empty when there are none.
+    #[must_use]
+    pub fn of(&self, measure: Measure) -> &[Event] {
+        self.events.get(&measure).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Event facts of derived records. Pure; `records` are the ones the ledger read.
+#[must_use]
+pub fn from_derived(records: &[Record], derived: &crate::ledger::Derived, rules: &crate::ledger::Rules) -> BTreeMap<Measure, Vec<Event>> {
+    let _ = (records, derived, rules);
+    BTreeMap::new()
+}

@@ -1,0 +1,58 @@
+//! The metric library: what each metric means, in words, as data (`assets/library.toml`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Texts of one metric.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// One paragraph: what it is.
+    pub definition: String,
+    /// The formula in words and symbols.
+    pub formula: String,
+    /// Records it is computed from.
+    pub inputs: Vec<String>,
+    /// Where the inputs usually come from.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+    /// What moves it.
+    #[serde(default)]
+    pub drivers: Vec<String>,
+    /// The question it answers.
+    #[serde(default)]
+    pub question: String,
+    /// Where to look first when it worsens.
+    #[serde(default)]
+    pub first_look: String,
+    /// How it gets misused.
+    #[serde(default)]
+    pub misuse: String,
+    /// Edge cases and choices, one line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Config lines (three at most) that would feed it; shown by its empty state.
+    pub feed: Vec<String>,
+}
+
+/// Texts by metric id; a facet without its own entry uses its headline's.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Library(pub BTreeMap<String, Entry>);
+
+impl Library {
+    /// The texts shipped with the program.
+    ///
+    /// # Errors
+    /// When `assets/library.toml` is not as expected (a test holds it).
+    pub fn builtin() -> Result<Self, String> {
+        toml::from_str(include_str!("../../assets/library.toml")).map_err(|e| format!("assets/library.toml: {e}"))
+    }
+
+    /// The entry of a metric, or of the headline it is a facet of.
+    #[must_use]
+    pub fn of(&self, metric: &str) -> Option<&Entry> {
+        self.0.get(metric).or_else(|| self.0.get(crate::domain::metric::find(metric)?.facet_of?))
+    }
+}

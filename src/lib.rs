@@ -1,0 +1,44 @@
+//! # Quarterdeck: architecture
+//!
+//! A terminal live monitor for the people who answer for software. This page is the architecture document; it is kept
+//! true by the tests that hold it (`tests/it/tidy.rs`).
+//!
+//! ## In nine sentences
+//! 1. Sources report **records** (deployments, changes, incidents, samples, costs, measurements…); they decide nothing.
+//! 2. Records are kept as reported; teams, links, windows and KPIs are applied afterwards.
+//! 3. One **keeper** thread owns the store; a batch, its cursor and what follows from it commit together.
+//! 4. Derived records become **facts** (exact events in chunks, live series in mergeable buckets) and facts become KPIs:
+//!    a view costs what it shows, not what the history holds.
+//! 5. The keeper publishes one immutable **board**: everything the screen can show for the range and scope looked at.
+//! 6. The screen is a function of (app state, board); keys, ticks and new boards are the only messages.
+//! 7. Metrics, source kinds, keys, panes and commands are **tables**; adding one adds a row.
+//! 8. Waiting, retrying, timing, limiting, size caps, redaction and sanitising are done once, outside the sources.
+//! 9. The direction between modules is tested, because one crate gives no borders.
+//!
+//! ## Direction
+//! ```text
+//!                             run                       (may use everything)
+//!           ┌──────────┬───────┴────┐
+//!         engine      view          │
+//!     ┌─────┼─────┐     │           │
+//!  sources store  │    app          │
+//!     │     │     └──┬──┘           │
+//!     │     │       kpi ─► ledger ─► analysis
+//!   config  └────────┴───────┬────────────────┘
+//!     └──────────────────► domain                        (uses nothing)
+//! ```
+//!
+//! Deliberately absent: a global, a lock around shared state, a second writer, a `utils` module, an event bus, a plug-in
+//! interface, dependency injection, a widget framework, a person as a subject.
+
+pub mod analysis;
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod kpi;
+pub mod ledger;
+pub mod run;
+pub mod sources;
+pub mod store;
+pub mod view;

@@ -1,0 +1,1 @@
+//! Drawing: a function of the app's state. Reads, never changes.

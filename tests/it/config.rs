@@ -1,0 +1,1 @@
+//! Configuration: what is accepted, and what every fault says.

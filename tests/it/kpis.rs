@@ -1,0 +1,1 @@
+//! Properties of ledger and KPIs on random input.

@@ -1,0 +1,13 @@
+//! One test binary; one file per subject.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
+
+mod cli;
+mod config;
+mod engine;
+mod kpis;
+mod pty;
+mod screens;
+mod sources;
+mod store;
+mod tidy;
+mod vectors;

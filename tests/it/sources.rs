@@ -1,0 +1,1 @@
+//! The contract every kind of source passes.

@@ -1,0 +1,1 @@
+//! Known-answer vectors, through the engine code the screen uses.
