@@ -7,6 +7,7 @@ pub mod secret;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+pub use crate::domain::target::Target;
 use crate::domain::{Decimal, team::Roster, window::Tz};
 
 /// A whole configuration, checked.
@@ -135,30 +136,6 @@ pub struct KpiConfig {
     pub decision: Option<String>,
     /// Review period.
     pub review_every: Option<Duration>,
-}
-
-/// A comparison with a bound in the metric's base unit (ratio, seconds, …).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// As written.
-    pub text: String,
-    /// `<`, `<=`, `>`, `>=`.
-    pub op: &'static str,
-    /// In base units: `10%` is 0.1, `24h` is 86400.
-    pub bound: f64,
-}
-
-impl Target {
-    /// Does `value` meet it?
-    #[must_use]
-    pub fn met(&self, value: f64) -> bool {
-        match self.op {
-            "<" => value < self.bound,
-            "<=" => value <= self.bound,
-            ">" => value > self.bound,
-            _ => value >= self.bound,
-        }
-    }
 }
 
 /// Where and how long things are kept.

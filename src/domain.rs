@@ -6,6 +6,7 @@
 pub mod health;
 pub mod metric;
 pub mod record;
+pub mod target;
 pub mod team;
 pub mod text;
 pub mod value;

@@ -210,7 +210,7 @@ impl Default for Allocation {
 /// Facts over some span, ready for formulas.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// Event facts by measure, in no order.
+    /// Event facts by measure, each list sorted by `at` ([`Facts::sort`]), so that any window is a slice.
     pub events: BTreeMap<Measure, Vec<Event>>,
     /// Live buckets.
     pub buckets: Vec<Bucket>,
@@ -225,6 +225,24 @@ impl Facts {
     #[must_use]
     pub fn of(&self, measure: Measure) -> &[Event] {
         self.events.get(&measure).map_or(&[], Vec::as_slice)
+    }
+
+    /// Facts of a measure inside a window: a slice, found by bisection. Formulas use this, never a scan of everything.
+    #[must_use]
+    pub fn within(&self, measure: Measure, window: Window) -> &[Event] {
+        let all = self.of(measure);
+        let from = all.partition_point(|e| e.at < window.from);
+        let to = all.partition_point(|e| e.at < window.to);
+        &all[from..to.max(from)]
+    }
+
+    /// Put every list in order of time; whoever fills `events` calls this once.
+    pub fn sort(&mut self) {
+        for list in self.events.values_mut() {
+            if !list.is_sorted_by_key(|e| e.at) {
+                list.sort_by_key(|e| e.at);
+            }
+        }
     }
 }
 
