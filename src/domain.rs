@@ -5,6 +5,7 @@
 
 pub mod health;
 pub mod metric;
+pub mod person;
 pub mod record;
 pub mod target;
 pub mod team;
