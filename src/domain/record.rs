@@ -10,12 +10,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Decimal, Time};
 
 /// One fact from one source, with its envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Name of the source that reported it; with `id` the identity.
     #[serde(default)]
@@ -120,7 +121,7 @@ impl Record {
 }
 
 /// What a record is. The JSON field `kind` names the variant in snake case.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "records are short-lived and moved in vectors; a box per record costs more")]
 pub enum Body {
@@ -235,7 +236,7 @@ impl Body {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? } other $other:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
             /// A word this version does not know.
@@ -432,7 +433,7 @@ words! {
 }
 
 /// A version reaching (or failing to reach) an environment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Deployment {
     /// One release over several services shares this; absent means the record's id.
@@ -500,7 +501,7 @@ impl Default for DeployStatus {
 }
 
 /// A commit of a change's own branch.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ChangeCommit {
     /// Its name.
@@ -517,7 +518,7 @@ pub struct ChangeCommit {
 }
 
 /// A pull request, merge request or directly pushed commit.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Change {
     /// Number people say.
@@ -595,7 +596,7 @@ pub struct Change {
 }
 
 /// One commit of the history a deployment can reach. The record's `id` may equal `sha`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Commit {
     /// Its name.
@@ -620,7 +621,7 @@ pub struct Commit {
 }
 
 /// A CI run, in the words of OpenTelemetry's CI/CD conventions.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PipelineRun {
     /// The pipeline's name.
@@ -645,7 +646,7 @@ pub struct PipelineRun {
 }
 
 /// A time during which an incident was open.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenInterval {
     /// Opened.
     pub from: Time,
@@ -655,7 +656,7 @@ pub struct OpenInterval {
 }
 
 /// Something users could not use as promised.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Incident {
     /// First line.
@@ -709,7 +710,7 @@ pub struct Incident {
 }
 
 /// One result of a probe. Event time in the envelope.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Probe {
     /// Which check.
@@ -734,14 +735,14 @@ pub struct Probe {
 }
 
 /// One cumulative bucket of a histogram: upper bound as text (`"0.1"`, `"+Inf"`) and count at or below it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BucketCount(pub String, pub f64);
 
 /// One point of a metric. Event time (end of the window) in the envelope.
 ///
 /// Canonical `metric` names the KPIs read: `requests` and `errors` (counts), `latency` (histogram or gauge,
 /// seconds), `page_load` (milliseconds), `active_users`, `transactions`. Any other name is kept and charted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sample {
     /// Canonical or free name.
@@ -777,17 +778,21 @@ impl Default for SampleKind {
 }
 
 /// One line of a bill; field names are those of FOCUS.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the names and meanings are FOCUS's own columns")]
 pub struct CostLine {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub billed_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub effective_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub list_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub contracted_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_currency: Option<String>,
@@ -808,10 +813,12 @@ pub struct CostLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge_description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub consumed_quantity: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumed_unit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub pricing_quantity: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pricing_category: Option<String>,
@@ -843,7 +850,7 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeMap<Stri
 }
 
 /// Coverage, size and debt of a project at one commit. Event time in the envelope.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the fields are SonarQube's measures by their own names")]
 pub struct Quality {
@@ -893,7 +900,7 @@ pub struct Quality {
 }
 
 /// One run of a test suite. Event time in the envelope.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain counts")]
 pub struct TestRun {
@@ -910,7 +917,7 @@ pub struct TestRun {
 }
 
 /// A ticket.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain fields")]
 pub struct WorkItem {
@@ -939,7 +946,7 @@ pub struct WorkItem {
 }
 
 /// A head count or a join, leave or transfer. Event time in the envelope; ids hashed, never names.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain fields")]
 pub struct People {
@@ -959,7 +966,7 @@ pub struct People {
 }
 
 /// Who was active, hashed, or a ready count. Event time in the envelope.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain fields")]
 pub struct UserActivity {
@@ -980,7 +987,7 @@ pub struct UserActivity {
 }
 
 /// Customers of a period ending at the event time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain counts")]
 pub struct Customers {
@@ -990,11 +997,12 @@ pub struct Customers {
     pub lost: Option<f64>,
     pub end: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub mrr: Option<Decimal>,
 }
 
 /// Answers of a survey.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain counts")]
 pub struct Survey {
@@ -1005,7 +1013,7 @@ pub struct Survey {
 }
 
 /// Use of a feature by those who could.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain counts")]
 pub struct FeatureUsage {
@@ -1015,7 +1023,7 @@ pub struct FeatureUsage {
 }
 
 /// Money figures of a period ending at the event time; absent means not known.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "plain figures named as in the formulas")]
 pub struct Finance {
@@ -1024,18 +1032,25 @@ pub struct Finance {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiative: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub revenue: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub tech_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub gain: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub rd_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub new_product_revenue: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub arpa_month: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gross_margin: Option<f64>,
@@ -1044,7 +1059,7 @@ pub struct Finance {
 }
 
 /// Freeze, holiday, maintenance, definition change: shown on trends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Annotation {
     /// What it marks.
     pub annotation_kind: AnnotationKind,
@@ -1060,7 +1075,7 @@ pub struct Annotation {
 }
 
 /// Liveness and exposure of a source: written by the engine, or by hand for imported history.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SourceState {
     /// First configured.
@@ -1084,7 +1099,7 @@ pub struct SourceState {
 }
 
 /// One service of a catalog.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CatalogService {
     /// Its name.
@@ -1113,7 +1128,7 @@ pub struct CatalogService {
 }
 
 /// Services, owners, and groups with their parents.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Catalog {
     /// Services.
@@ -1127,7 +1142,7 @@ pub struct Catalog {
 }
 
 /// Who owns a subject from when to when (half-open).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Ownership {
     /// `service`, `repo`, `author`, `label`, `path`.
