@@ -8,6 +8,7 @@ use chrono::Duration;
 
 use crate::domain::{
     Time,
+    target::Target,
     value::{Datum, Reading, Scope},
     window::{Tz, Window},
 };
@@ -160,6 +161,8 @@ pub struct Board {
     pub window: Window,
     /// Readings of the scope: every metric of the catalogue that a card or page shows.
     pub readings: BTreeMap<&'static str, Reading>,
+    /// Configured targets by metric id: the line on its chart.
+    pub targets: BTreeMap<&'static str, Target>,
     /// Series of the headline metrics over the window (the focus metric's is finer).
     pub series: BTreeMap<&'static str, Series>,
     /// The focus metric over the window before, aligned bucket by bucket.
