@@ -2,7 +2,10 @@
 //!
 //! Immutable once made; a new one replaces it. Built from facts and rows, never patched.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::Duration;
 
@@ -161,6 +164,9 @@ pub struct Board {
     pub window: Window,
     /// Readings of the scope: every metric of the catalogue that a card or page shows.
     pub readings: BTreeMap<&'static str, Reading>,
+    /// Metrics whose input records were never seen in the store at all: nothing feeds them yet. (A fed metric without
+    /// a value in this window is not in here; its reading says why.)
+    pub unfed: BTreeSet<&'static str>,
     /// Configured targets by metric id: the line on its chart.
     pub targets: BTreeMap<&'static str, Target>,
     /// Series of the headline metrics over the window (the focus metric's is finer).
