@@ -41,7 +41,7 @@ pub struct Config {
 
 /// Settings of derivation and formulas; absent keys take domain.md's defaults.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "same names as ledger::Rules and kpi::Settings")]
+#[allow(missing_docs, clippy::struct_excessive_bools, reason = "independent switches, same names as ledger::Rules and kpi::Settings")]
 pub struct RulesConfig {
     pub link_window: Duration,
     pub production: Vec<String>,

@@ -9,9 +9,11 @@ pub mod board;
 pub mod cost;
 pub mod delivery;
 pub mod fact;
+pub mod guard;
 pub mod library;
 pub mod quality;
 pub mod reliability;
+pub mod split;
 
 use crate::domain::{
     Time,
@@ -21,6 +23,7 @@ use crate::domain::{
 
 /// What a formula may ask besides facts.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches of the config")]
 pub struct Settings {
     /// Zone of calendar buckets.
     pub zone: Tz,

@@ -494,6 +494,7 @@ pub struct Deployment {
     pub assumed: bool,
 }
 
+#[allow(clippy::derivable_impls, reason = "the enum is written by a macro that has no default")]
 impl Default for DeployStatus {
     fn default() -> Self {
         Self::Other
@@ -771,6 +772,7 @@ pub struct Sample {
     pub start_ts: Option<Time>,
 }
 
+#[allow(clippy::derivable_impls, reason = "the enum is written by a macro that has no default")]
 impl Default for SampleKind {
     fn default() -> Self {
         Self::Gauge

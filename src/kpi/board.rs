@@ -2,6 +2,9 @@
 //!
 //! Immutable once made; a new one replaces it. Built from facts and rows, never patched.
 
+pub mod build;
+pub mod rows;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

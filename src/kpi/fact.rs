@@ -13,6 +13,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
+/// Teams and their shares of one fact; the shares sum to 1. Interned: facts of one owner share one list.
+pub type Owners = Arc<[(Arc<str>, f64)]>;
+
 /// What an event fact measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
@@ -97,7 +100,7 @@ pub struct Event {
     /// Service, `""` when none.
     pub service: Arc<str>,
     /// Teams and shares; sums to 1.
-    pub teams: Arc<[(Arc<str>, f64)]>,
+    pub teams: Owners,
     /// See [`flag`].
     pub flags: u16,
     /// What counts once (hash of the release's group id); facts with equal groups are one.
@@ -131,7 +134,7 @@ pub struct Bucket {
     /// Service, `""` when none.
     pub service: Arc<str>,
     /// Owner and shares.
-    pub teams: Arc<[(Arc<str>, f64)]>,
+    pub teams: Owners,
     /// Further labels (check id, endpoint, region, version…).
     pub labels: Arc<BTreeMap<String, String>>,
     /// Which span.

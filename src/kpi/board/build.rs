@@ -1,0 +1,329 @@
+//! From facts and rows to a board. Pure; costs what the view is wide.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+
+use super::{Board, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
+use crate::{
+    domain::{
+        metric::{self, CATALOGUE, Metric, Quarter},
+        record::{Body, Record},
+        target::Target,
+        team::{Roster, UNATTRIBUTED},
+        value::{Reading, Scope},
+        window::{Tz, Window},
+    },
+    kpi::{Query, Settings, evaluate, fact::Facts, guard},
+    ledger::Derived,
+};
+
+/// Most markers and list rows a board carries.
+pub const MOST_ROWS: usize = 200;
+
+/// Records behind lists and numbers, already cut to what a board may carry.
+#[derive(Debug, Clone, Default)]
+pub struct Behind {
+    /// Deployments of the window, newest first.
+    pub deployments: Vec<Record>,
+    /// Incidents of the window and those still open.
+    pub incidents: Vec<Record>,
+    /// Records behind the focus metric, newest first.
+    pub focus: Vec<Record>,
+    /// How many there are in all.
+    pub focus_total: u64,
+    /// What the ledger derived about all of them.
+    pub derived: Derived,
+}
+
+/// What a board is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// What was asked for.
+    pub look: &'a Look,
+    /// The organisation's name.
+    pub org: &'a str,
+    /// Settings; `as_of` is the moment looked at.
+    pub settings: &'a Settings,
+    /// Teams and owners.
+    pub roster: &'a Roster,
+    /// Targets by metric id.
+    pub targets: &'a BTreeMap<String, Target>,
+    /// Facts over the window and the like window before it.
+    pub facts: &'a Facts,
+    /// Rows.
+    pub behind: &'a Behind,
+    /// Services that any record names.
+    pub services: &'a [String],
+    /// Records in the store.
+    pub records: u64,
+    /// What was ever seen: record kinds by their word, live series as `sample:<metric>`.
+    pub seen: &'a BTreeSet<String>,
+}
+
+/// The span a look covers.
+#[must_use]
+pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
+    Window::ending(as_of, look.range.length())
+}
+
+/// Make the board.
+#[must_use]
+pub fn build(m: &Material<'_>) -> Board {
+    let window = window(m.look, m.settings.as_of);
+    let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
+    let readings =
+        CATALOGUE.iter().filter(|k| wanted(k, m.look.focus)).filter_map(|k| Some((k.id, judged(k.id, &query, m.targets)?))).collect();
+    let buckets = buckets(m.look, m.settings.zone, window, false);
+    let mut series: BTreeMap<_, _> =
+        CATALOGUE.iter().filter(|k| k.facet_of.is_none()).filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?))).collect();
+    let mut series_before = None;
+    if let Some(focus) = m.look.focus {
+        let fine = self::buckets(m.look, m.settings.zone, window, true);
+        if let Some(s) = over(focus, &query, &fine) {
+            series.insert(focus, s);
+        }
+        let back = m.look.range.length();
+        let shifted: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
+        series_before = over(focus, &query, &shifted).filter(|s| s.values.iter().any(Option::is_some));
+    }
+    let row = |r: &Record| rows::row(r, &m.behind.derived, m.look.focus, m.settings);
+    let incidents: Vec<Row> = m.behind.incidents.iter().filter_map(row).collect();
+    let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
+    open.sort_by_key(|r| r.at);
+    let deployments: Vec<Row> = m.behind.deployments.iter().filter_map(row).collect();
+    let mut behind_focus: Vec<Row> = m.behind.focus.iter().filter_map(row).collect();
+    if behind_focus.is_empty()
+        && let Some(focus) = m.look.focus
+    {
+        behind_focus = rows::of_buckets(focus, &query);
+    }
+    Board {
+        look: m.look.clone(),
+        org: m.org.to_owned(),
+        zone: m.settings.zone,
+        currency: m.settings.currency.clone(),
+        as_of: m.settings.as_of,
+        window,
+        readings,
+        targets: CATALOGUE.iter().filter_map(|k| Some((k.id, target_of(k.id, m.targets)?.clone()))).collect(),
+        unfed: CATALOGUE.iter().filter(|k| !fed(k.id, m.seen)).map(|k| k.id).collect(),
+        series,
+        series_before,
+        teams: teams(m, window),
+        services: services(m, window),
+        markers: markers(&deployments, &incidents, m.facts, window),
+        open_incidents: open,
+        incidents: incidents.into_iter().filter(|r| window.contains(r.at) || r.tags.iter().any(|t| t == "open")).collect(),
+        deployments,
+        rows_total: m.behind.focus_total.max(behind_focus.len() as u64),
+        rows: behind_focus,
+        records: m.records,
+    }
+}
+
+/// Facets cost as much as headlines; those of delivery, with many facts, only when their page is open.
+fn wanted(metric: &Metric, focus: Option<&str>) -> bool {
+    let Some(of) = metric.facet_of else { return true };
+    let family = focus.and_then(metric::find).map(|f| f.facet_of.unwrap_or(f.id));
+    metric.quarter != Quarter::Delivery || family == Some(of)
+}
+
+/// A reading with the window before, the guard's verdict and the target.
+#[must_use]
+pub fn judged(id: &'static str, query: &Query<'_>, targets: &BTreeMap<String, Target>) -> Option<Reading> {
+    let mut reading = evaluate(id, query)?;
+    let earlier_settings = Settings { as_of: query.window.from, ..query.settings.clone() };
+    let earlier = Query { window: query.window.before(), settings: &earlier_settings, ..*query };
+    if let Some(before) = evaluate(id, &earlier) {
+        reading.before = before.number();
+        reading.before_n = reading.before.map(|_| before.n);
+    }
+    if reading.before.is_some() && reading.number().is_some() {
+        reading.change_is_real = guard::judge(id, query, &earlier);
+    }
+    if let Some(target) = target_of(id, targets) {
+        reading.target = Some(target.text.clone());
+        reading.target_met = reading.number().map(|v| target.met(v));
+    }
+    Some(reading)
+}
+
+/// Targets are configured by id or by an id's short form.
+fn target_of<'a>(id: &str, targets: &'a BTreeMap<String, Target>) -> Option<&'a Target> {
+    targets.get(id).or_else(|| targets.iter().find(|(k, _)| metric::find(k).is_some_and(|f| f.id == id)).map(|(_, t)| t))
+}
+
+/// What must have been seen for a metric to be fed: by prefix of its id, the first match; any word of each group.
+const INPUTS: &[(&str, &[&[&str]])] = &[
+    ("uptime.requests", &[&["sample:requests"]]),
+    ("uptime.from_incidents", &[&["incident"]]),
+    ("uptime", &[&["probe", "sample:requests"]]),
+    ("downtime", &[&["incident", "probe"]]),
+    ("mtbf", &[&["incident", "probe"]]),
+    ("latency", &[&["sample:latency"]]),
+    ("page_load", &[&["sample:page_load"]]),
+    ("error_rate", &[&["sample:requests"]]),
+    ("requests", &[&["sample:requests"]]),
+    ("time_to_restore", &[&["incident"]]),
+    ("incident", &[&["incident"]]),
+    ("lead_time", &[&["change", "commit"], &["deployment"]]),
+    ("deploy", &[&["deployment"]]),
+    ("batch_size", &[&["deployment"]]),
+    ("change_failure_rate", &[&["deployment"]]),
+    ("failed_deployment_recovery_time", &[&["deployment"]]),
+    ("infra_cost_per_user", &[&["cost_line"], &["user_activity", "sample:active_users"]]),
+    ("active_users", &[&["user_activity", "sample:active_users"]]),
+    ("stickiness", &[&["user_activity"]]),
+    ("infra_cost", &[&["cost_line"]]),
+    ("cost", &[&["cost_line"]]),
+    ("commitment", &[&["cost_line"]]),
+    ("test", &[&["test_run"]]),
+    ("flaky", &[&["test_run"]]),
+    ("", &[&["quality"]]),
+];
+
+fn fed(id: &str, seen: &BTreeSet<String>) -> bool {
+    let groups = INPUTS.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(&[] as &[&[&str]], |(_, g)| g);
+    groups.iter().all(|words| words.iter().any(|w| seen.contains(*w)))
+}
+
+/// Bucket lengths by range, all in minutes.
+struct Step {
+    up_to: i64,
+    coarse: i64,
+    fine: i64,
+}
+
+const STEPS: &[Step] = &[
+    Step { up_to: 60, coarse: 2, fine: 1 },
+    Step { up_to: 360, coarse: 10, fine: 5 },
+    Step { up_to: 1_440, coarse: 60, fine: 15 },
+    Step { up_to: 10_080, coarse: 360, fine: 60 },
+    Step { up_to: 40_320, coarse: 1_440, fine: 360 },
+    Step { up_to: 129_600, coarse: 1_440, fine: 1_440 },
+    Step { up_to: i64::MAX, coarse: 10_080, fine: 10_080 },
+];
+
+/// Bucket edges on calendar or clock boundaries, so that a chart's columns move only when a bucket ends. The last one
+/// may be in progress. `fine`: more buckets, for live metrics' own page.
+fn buckets(look: &Look, zone: Tz, window: Window, fine: bool) -> Vec<Window> {
+    let fine = fine && look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Reliability);
+    let step = STEPS.iter().find(|s| look.range.minutes <= s.up_to).unwrap_or(&STEPS[STEPS.len() - 1]);
+    let minutes = if fine { step.fine } else { step.coarse };
+    match minutes {
+        1_440 => {
+            let days = window.days(zone);
+            let skip = usize::from(days.first().is_some_and(|(d, w)| w.from != crate::domain::window::day_span(*d, zone).from));
+            days.into_iter().skip(skip).map(|(d, _)| crate::domain::window::day_span(d, zone)).collect()
+        }
+        10_080 => window.weeks(zone).into_iter().filter(|w| w.from >= window.from).collect(),
+        _ => {
+            let step = minutes * 60_000;
+            let first = window.from.timestamp_millis().div_euclid(step) * step;
+            let mut at = crate::domain::window::from_millis(first);
+            let mut out = Vec::new();
+            while at < window.to {
+                let to = at + Duration::milliseconds(step);
+                if at >= window.from {
+                    out.push(Window::new(at, to));
+                }
+                at = to;
+            }
+            out
+        }
+    }
+}
+
+fn over(id: &'static str, query: &Query<'_>, buckets: &[Window]) -> Option<Series> {
+    let mut values = Vec::with_capacity(buckets.len());
+    let as_of = query.settings.as_of;
+    let mut settings = query.settings.clone();
+    for bucket in buckets {
+        settings.as_of = bucket.to.min(as_of);
+        values.push(evaluate(id, &Query { window: *bucket, settings: &settings, ..*query })?.number());
+    }
+    let last_is_partial = buckets.last().is_some_and(|b| b.to > as_of);
+    Some(Series { buckets: buckets.to_vec(), values, last_is_partial })
+}
+
+fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
+    let mut names: Vec<String> = m.roster.teams.iter().map(|t| t.name.clone()).collect();
+    for name in m.facts.teams() {
+        if !names.iter().any(|n| **n == *name) && *name != *UNATTRIBUTED {
+            names.push(name.to_string());
+        }
+    }
+    if m.facts.teams().iter().any(|t| **t == *UNATTRIBUTED) && !names.is_empty() {
+        names.push(UNATTRIBUTED.to_owned());
+    }
+    let family: Option<Vec<&str>> = match &m.look.scope {
+        Scope::Team(team) => Some(m.roster.family(team)),
+        _ => None,
+    };
+    let split = m.facts.by_team(m.roster);
+    let empty = m.facts.without_owned();
+    names
+        .into_iter()
+        .filter(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())))
+        .map(|name| {
+            let facts = split.get(name.as_str()).unwrap_or(&empty);
+            let scope = Scope::Team(name.clone());
+            GroupRow { readings: headline_readings(m, facts, &scope, window), name, team: None }
+        })
+        .collect()
+}
+
+fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
+    let family: Option<Vec<&str>> = match &m.look.scope {
+        Scope::Team(team) => Some(m.roster.family(team)),
+        _ => None,
+    };
+    let split = m.facts.by_service();
+    let empty = m.facts.without_owned();
+    m.services
+        .iter()
+        .filter_map(|name| {
+            let facts = split.get(name.as_str()).unwrap_or(&empty);
+            let owner = m.roster.services.get(name).and_then(|s| s.owner.clone()).or_else(|| facts.main_team().map(|t| t.to_string()));
+            if let Some(f) = &family
+                && !owner.as_deref().is_some_and(|o| f.contains(&o))
+            {
+                return None;
+            }
+            if matches!(&m.look.scope, Scope::Service(s) if s != name) {
+                return None;
+            }
+            let scope = Scope::Service(name.clone());
+            Some(GroupRow { readings: headline_readings(m, facts, &scope, window), name: name.clone(), team: owner })
+        })
+        .take(MOST_ROWS)
+        .collect()
+}
+
+fn headline_readings(m: &Material<'_>, facts: &Facts, scope: &Scope, window: Window) -> BTreeMap<&'static str, Reading> {
+    let query = Query { facts, scope, window, settings: m.settings, roster: m.roster };
+    CATALOGUE.iter().filter(|k| k.facet_of.is_none()).filter_map(|k| Some((k.id, judged(k.id, &query, m.targets)?))).collect()
+}
+
+fn markers(deployments: &[Row], incidents: &[Row], facts: &Facts, window: Window) -> Vec<Marker> {
+    let of = |r: &Row, kind| Marker { at: r.at, kind, label: r.title.clone(), key: r.key.clone() };
+    let mut out: Vec<Marker> = deployments
+        .iter()
+        .filter(|r| r.tags.iter().any(|t| t == "production"))
+        .map(|r| of(r, if r.tags.iter().any(|t| t == "failed") { MarkerKind::FailedDeployment } else { MarkerKind::Deployment }))
+        .chain(incidents.iter().map(|r| of(r, MarkerKind::Incident)))
+        .collect();
+    for record in &facts.records {
+        if let (Body::Annotation(a), Some(at)) = (&record.body, record.event_time())
+            && window.contains(at)
+        {
+            let label = if a.title.is_empty() { a.annotation_kind.word().to_owned() } else { a.title.clone() };
+            out.push(Marker { at, kind: MarkerKind::Annotation, label, key: record.key() });
+        }
+    }
+    out.retain(|m| window.contains(m.at));
+    out.sort_by_key(|m| std::cmp::Reverse(m.at));
+    out.truncate(MOST_ROWS);
+    out
+}

@@ -1,0 +1,158 @@
+//! Facts cut by team and by service in one pass, so that a matrix of 50 teams does not scan everything 50 times.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::fact::{Facts, Owners};
+use crate::domain::{
+    record::{Body, Record},
+    team::Roster,
+};
+
+impl Facts {
+    /// Every team that owns a fact.
+    #[must_use]
+    pub fn teams(&self) -> BTreeSet<Arc<str>> {
+        let mut out = BTreeSet::new();
+        let mut last: Option<&Owners> = None;
+        for teams in self.events.values().flatten().map(|e| &e.teams).chain(self.buckets.iter().map(|b| &b.teams)) {
+            // Neighbours mostly share one interned list.
+            if last.is_some_and(|l| Arc::ptr_eq(l, teams)) {
+                continue;
+            }
+            last = Some(teams);
+            for (team, _) in teams.iter() {
+                if !out.contains(team) {
+                    out.insert(Arc::clone(team));
+                }
+            }
+        }
+        out.extend(self.costs.iter().filter_map(|c| c.team.clone()));
+        out.extend(self.records.iter().filter_map(|r| r.team.as_deref().map(Arc::from)));
+        out
+    }
+
+    /// Facts by team; a parent team also gets its children's. Shares stay on the facts; formulas weigh them.
+    #[must_use]
+    pub fn by_team(&self, roster: &Roster) -> BTreeMap<String, Facts> {
+        let mut ancestors: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for team in &roster.teams {
+            for member in roster.family(&team.name) {
+                ancestors.entry(member).or_default().push(&team.name);
+            }
+        }
+        let of = |team: &str| -> Vec<String> {
+            match ancestors.get(team) {
+                Some(list) => list.iter().map(|t| (*t).to_owned()).collect(),
+                None => vec![team.to_owned()],
+            }
+        };
+        self.cut(|teams, explicit| {
+            let mut names: Vec<String> = teams.iter().flat_map(|(t, _)| of(t)).chain(explicit.into_iter().flat_map(of)).collect();
+            names.sort();
+            names.dedup();
+            names
+        })
+    }
+
+    /// Facts by service; those without one are left out.
+    #[must_use]
+    pub fn by_service(&self) -> BTreeMap<String, Facts> {
+        let mut out: BTreeMap<Arc<str>, Facts> = BTreeMap::new();
+        for (measure, events) in &self.events {
+            for event in events.iter().filter(|e| !e.service.is_empty()) {
+                entry(&mut out, &event.service).events.entry(*measure).or_default().push(event.clone());
+            }
+        }
+        for bucket in self.buckets.iter().filter(|b| !b.service.is_empty()) {
+            entry(&mut out, &bucket.service).buckets.push(bucket.clone());
+        }
+        for cost in self.costs.iter().filter(|c| !c.service.is_empty()) {
+            entry(&mut out, &cost.service).costs.push(cost.clone());
+        }
+        for record in &self.records {
+            if let Some(service) = record.service.as_deref() {
+                out.entry(Arc::from(service)).or_default();
+            }
+        }
+        out.into_iter()
+            .map(|(name, mut facts)| {
+                facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
+                (name.to_string(), facts)
+            })
+            .collect()
+    }
+
+    /// What belongs to everybody: source states, annotations. What a scope without any fact of its own is judged on.
+    #[must_use]
+    pub fn without_owned(&self) -> Facts {
+        Facts { records: self.records.iter().filter(|r| shared(r)).cloned().collect(), ..Facts::default() }
+    }
+
+    /// The team that owns most of the events, if any does.
+    #[must_use]
+    pub fn main_team(&self) -> Option<Arc<str>> {
+        let mut count: BTreeMap<&Arc<str>, f64> = BTreeMap::new();
+        for (team, share) in self.events.values().flatten().flat_map(|e| e.teams.iter()) {
+            *count.entry(team).or_default() += share;
+        }
+        count.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(team, _)| Arc::clone(team))
+    }
+
+    fn cut(&self, names: impl Fn(&[(Arc<str>, f64)], Option<&str>) -> Vec<String>) -> BTreeMap<String, Facts> {
+        let mut out: BTreeMap<String, Facts> = BTreeMap::new();
+        for (measure, events) in &self.events {
+            let mut owners: Option<&Owners> = None;
+            let mut into: Vec<String> = Vec::new();
+            for event in events {
+                if !owners.is_some_and(|o| Arc::ptr_eq(o, &event.teams)) {
+                    owners = Some(&event.teams);
+                    into = names(&event.teams, None);
+                }
+                for name in &into {
+                    by_name(&mut out, name).events.entry(*measure).or_default().push(event.clone());
+                }
+            }
+        }
+        for bucket in &self.buckets {
+            for name in names(&bucket.teams, None) {
+                by_name(&mut out, &name).buckets.push(bucket.clone());
+            }
+        }
+        for cost in &self.costs {
+            for name in names(&[], cost.team.as_deref()) {
+                by_name(&mut out, &name).costs.push(cost.clone());
+            }
+        }
+        let named: Vec<(Vec<String>, &Arc<Record>)> =
+            self.records.iter().filter(|r| !shared(r)).map(|r| (names(&[], r.team.as_deref()), r)).collect();
+        for (teams, _) in &named {
+            for name in teams {
+                by_name(&mut out, name);
+            }
+        }
+        for (name, facts) in &mut out {
+            facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
+            facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
+        }
+        out
+    }
+}
+
+/// Belongs to every scope: says something about sources or the calendar, not about one owner's work.
+fn shared(record: &Record) -> bool {
+    matches!(record.body, Body::SourceState(_) | Body::Annotation(_) | Body::Catalog(_) | Body::Ownership(_))
+}
+
+fn entry<'a>(out: &'a mut BTreeMap<Arc<str>, Facts>, name: &Arc<str>) -> &'a mut Facts {
+    out.entry(Arc::clone(name)).or_default()
+}
+
+fn by_name<'a>(out: &'a mut BTreeMap<String, Facts>, name: &str) -> &'a mut Facts {
+    if !out.contains_key(name) {
+        out.insert(name.to_owned(), Facts::default());
+    }
+    out.entry(name.to_owned()).or_default()
+}
