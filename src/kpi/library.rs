@@ -56,3 +56,22 @@ impl Library {
         self.0.get(metric).or_else(|| self.0.get(crate::domain::metric::find(metric)?.facet_of?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::metric::{CATALOGUE, find};
+
+    #[test]
+    fn every_headline_has_texts_and_every_text_a_metric() {
+        let library = Library::builtin().unwrap();
+        for metric in CATALOGUE {
+            let entry = library.of(metric.id).unwrap_or_else(|| panic!("no texts for {}", metric.id));
+            assert!(!entry.definition.is_empty() && !entry.formula.is_empty() && !entry.inputs.is_empty(), "{}", metric.id);
+            assert!((1..=3).contains(&entry.feed.len()), "{}: one to three config lines", metric.id);
+        }
+        for id in library.0.keys() {
+            assert_eq!(find(id).map(|m| m.id), Some(id.as_str()), "{id} is no metric");
+        }
+    }
+}
