@@ -64,6 +64,8 @@ pub struct FactQuery {
     pub records: Vec<Kind>,
     /// Only of this service.
     pub service: Option<String>,
+    /// Fill `Event::key` (and `Cost::key`); without it they are empty, which is what makes wide windows cheap.
+    pub keys: bool,
 }
 
 /// What rows to load.
@@ -205,6 +207,14 @@ impl Reader {
     /// [`StoreError`].
     pub fn counts(&self) -> Result<std::collections::BTreeMap<Kind, u64>, StoreError> {
         Ok(std::collections::BTreeMap::new())
+    }
+
+    /// What was ever seen: record kinds by their word, live series as `sample:<metric>`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn seen(&self) -> Result<std::collections::BTreeSet<String>, StoreError> {
+        Ok(std::collections::BTreeSet::new())
     }
 
     /// Names of services that any record names, with the team the catalog gives them.

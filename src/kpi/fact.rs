@@ -108,7 +108,63 @@ pub struct Event {
     /// Key of the record it stands for.
     pub key: Arc<str>,
     /// As the measure says; empty where it has none.
-    pub values: Vec<f64>,
+    pub values: Values,
+}
+
+/// Up to five numbers in place: a board clones events by the hundred thousand, and a heap block each would be most of its
+/// cost. Reads like a slice; made from an array or a slice.
+#[derive(Clone, Copy, Default)]
+pub struct Values {
+    len: u8,
+    at: [f64; Self::MOST],
+}
+
+impl Values {
+    /// What fits; more is cut.
+    pub const MOST: usize = 5;
+}
+
+impl std::ops::Deref for Values {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.at[..usize::from(self.len)]
+    }
+}
+
+impl From<&[f64]> for Values {
+    fn from(values: &[f64]) -> Self {
+        let mut out = Self::default();
+        for (to, from) in out.at.iter_mut().zip(values) {
+            *to = *from;
+            out.len += 1;
+        }
+        out
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for Values {
+    fn from(values: [f64; N]) -> Self {
+        values.as_slice().into()
+    }
+}
+
+impl From<Vec<f64>> for Values {
+    fn from(values: Vec<f64>) -> Self {
+        values.as_slice().into()
+    }
+}
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// A histogram with cumulative counts at or below each bound; the last bound is infinite.
