@@ -4,6 +4,8 @@
 //! schedule, nor the screen, nor another source; waiting, retrying, timing and limiting are the engine's. Times come in
 //! as `now`; the clock is never read here. All text is sanitised before it leaves (`Batch::clean`).
 
+pub mod http;
+
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
 
 use crate::{

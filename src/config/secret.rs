@@ -3,14 +3,7 @@
 //! A reference is looked up when it is needed, so a rotated secret is found at the next poll. Messages name the
 //! reference, never what it refers to, nor what a program printed.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::Path,
-    process::{Child, Stdio},
-    sync::mpsc,
-    time::Duration,
-};
+use std::{fs::File, io::Read, path::Path, process::Stdio, sync::mpsc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -95,45 +88,19 @@ fn first_line_of_program(argv: &[String]) -> Result<String, String> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
-    let (send, receive) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
-        std::thread::spawn(move || send.send(bounded_text(stdout)));
-    }
-    let Ok(text) = receive.recv_timeout(MAX_WAIT) else {
-        stop(&mut child);
-        return Err(format!("secret: `{program}` gave no answer within {} s", MAX_WAIT.as_secs()));
-    };
-    let text = text.map_err(failed)?;
-    // Its output has ended (or is too long): it may not linger either.
-    let status = match child.try_wait().map_err(failed)? {
-        Some(status) => status,
-        None if text.len() as u64 >= MAX_BYTES => {
-            stop(&mut child);
-            return Err(format!("secret: `{program}` prints more than {MAX_BYTES} bytes"));
-        }
-        None => wait(child).ok_or_else(|| format!("secret: `{program}` did not end within {} s", MAX_WAIT.as_secs()))?.map_err(failed)?,
-    };
-    if status.success() { Ok(text) } else { Err(format!("secret: `{program}` failed ({status}); run it by hand to see why")) }
-}
-
-/// Wait for the end of a program whose output has ended; `None` when it takes too long (it is then stopped).
-fn wait(child: Child) -> Option<std::io::Result<std::process::ExitStatus>> {
     let id = child.id();
     let (send, receive) = mpsc::channel();
-    let mut child = child;
-    std::thread::spawn(move || send.send(child.wait()));
-    let status = receive.recv_timeout(MAX_WAIT).ok();
-    if status.is_none() {
+    std::thread::spawn(move || {
+        let text = child.stdout.take().map_or(Ok(String::new()), bounded_text);
+        // The pipe is closed by now: a program that prints without end is ended by it.
+        send.send((text, child.wait()))
+    });
+    let Ok((text, status)) = receive.recv_timeout(MAX_WAIT) else {
         kill_group(id);
-    }
-    status
-}
-
-fn stop(child: &mut Child) {
-    kill_group(child.id());
-    // Fails only when it has ended by itself; waiting keeps no zombie behind.
-    let _ = child.kill();
-    let _ = child.wait();
+        return Err(format!("secret: `{program}` did not end within {} s", MAX_WAIT.as_secs()));
+    };
+    let (text, status) = (text.map_err(failed)?, status.map_err(failed)?);
+    if status.success() { Ok(text) } else { Err(format!("secret: `{program}` failed ({status}); run it by hand to see why")) }
 }
 
 /// The program and what it started: each runs in a group of its own.
