@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod fact;
 pub mod guard;
 pub mod library;
+pub mod live;
 pub mod quality;
 pub mod reliability;
 pub mod split;

@@ -1,4 +1,11 @@
-//! (to be written)
+//! Cost, users and the two together.
+//!
+//! Money is exact: decimals, one currency per value, splits that sum to the whole. Must not: add unlike currencies, add
+//! billed to effective cost, or add distinct users over days or products.
+
+mod line;
+
+pub use line::{cost_facts, month};
 
 use super::Query;
 use crate::domain::value::Reading;
