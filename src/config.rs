@@ -3,9 +3,28 @@
 //! Knows no kind of source: a `[[source]]` block keeps its kind's own keys for `sources` to read. Every fault is
 //! listed with file, line, column and what was expected. Secrets are references (`secret`), never text.
 
+mod check;
+pub mod period;
+mod raw;
+mod read;
+mod roster;
+pub mod schema;
 pub mod secret;
+mod target;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use check::{RANGES, SLIS, THEMES};
+pub use read::nearest;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 pub use crate::domain::target::Target;
 use crate::domain::{Decimal, team::Roster, window::Tz};
@@ -29,6 +48,10 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Per metric id: target and care.
     pub kpis: BTreeMap<String, KpiConfig>,
+    /// Service level objectives, in file order.
+    pub slos: Vec<SloConfig>,
+    /// Objectives, in file order.
+    pub objectives: Vec<ObjectiveConfig>,
     /// Exchange rates: (currency, `YYYY-MM`) → units of reporting currency.
     pub fx: BTreeMap<(String, String), Decimal>,
     /// Tag keys and shared pools of cost allocation.
@@ -138,6 +161,47 @@ pub struct KpiConfig {
     pub review_every: Option<Duration>,
 }
 
+/// `[[slo]]`: how good a service must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SloConfig {
+    /// Unique name.
+    pub name: String,
+    /// Of which service.
+    pub service: String,
+    /// One of [`SLIS`].
+    pub sli: String,
+    /// Share of good, more than 0 and less than 1.
+    pub target: f64,
+    /// Rolling window.
+    pub window: Duration,
+    /// For `latency`: slower is bad.
+    pub threshold: Option<Duration>,
+}
+
+/// `[[objective]]` with its key results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectiveConfig {
+    /// Unique name.
+    pub name: String,
+    /// How it is measured.
+    pub key_results: Vec<KeyResultConfig>,
+}
+
+/// One key result, in the metric's unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyResultConfig {
+    /// Metric id.
+    pub metric: &'static str,
+    /// Only of this team.
+    pub team: Option<String>,
+    /// Where it started.
+    pub from: f64,
+    /// Where it should be.
+    pub to: f64,
+    /// By when.
+    pub due: chrono::NaiveDate,
+}
+
 /// Where and how long things are kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreConfig {
@@ -205,19 +269,146 @@ impl OwnKeys {
     /// Read the kind's own keys into its settings struct (`#[serde(deny_unknown_fields)]`).
     ///
     /// # Errors
-    /// A fault with line and column of the offending key.
+    /// Every fault, with line and column of the offending key.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Vec<Fault>> {
-        T::deserialize(self.table.clone()).map_err(|e| vec![Fault { file: self.file.clone(), line: 0, column: 0, message: e.to_string() }])
+        let place = read::Place { file: &self.file, text: &self.text };
+        let mut faults = Vec::new();
+        let root;
+        let value = if self.text.is_empty() {
+            // Made in memory, not from a file: the faults are right, their places are not.
+            root = toml::to_string(&self.table).unwrap_or_default();
+            let table = DeTable::parse_recoverable(&root).0;
+            read::read(read::Place { file: &self.file, text: &root }, table, &mut faults)
+        } else {
+            read::read(place, self.block(), &mut faults)
+        };
+        faults.sort_by_key(|f| (f.line, f.column));
+        match value {
+            Some(value) if faults.is_empty() => Ok(value),
+            _ => Err(faults),
+        }
+    }
+
+    /// A fault of this block that is not about a single key: at the head of the block.
+    #[must_use]
+    pub fn fault(&self, message: impl Into<String>) -> Fault {
+        read::Place { file: &self.file, text: &self.text }.fault(self.span.start, message)
+    }
+
+    /// A fault at the value of one of the own keys (of the block's first level), else at the head of the block.
+    #[must_use]
+    pub fn fault_at(&self, key: &str, message: impl Into<String>) -> Fault {
+        let at = self.block().get_ref().get(key).map_or(self.span.start, |value| value.span().start);
+        read::Place { file: &self.file, text: &self.text }.fault(at, message)
+    }
+
+    /// A path as written in the block: relative to the config file's directory, `~/` is the home directory.
+    #[must_use]
+    pub fn path(&self, text: &str) -> PathBuf {
+        relative_to(&self.dir, text)
+    }
+
+    /// The block with its places, without the common keys.
+    fn block(&self) -> Spanned<DeTable<'_>> {
+        let mut root = DeTable::parse_recoverable(&self.text).0;
+        let Some(DeValue::Array(blocks)) = root.get_mut().remove("source").map(Spanned::into_inner) else {
+            return Spanned::new(self.span.clone(), DeTable::new());
+        };
+        let mut own = DeTable::new();
+        for block in blocks {
+            if block.span() == self.span
+                && let DeValue::Table(table) = block.into_inner()
+            {
+                own = table;
+            }
+        }
+        for key in raw::SOURCE_KEYS {
+            own.remove(key);
+        }
+        Spanned::new(self.span.clone(), own)
     }
 }
 
+/// A path as written in a config file.
+pub(crate) fn relative_to(dir: &Path, text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), directories::BaseDirs::new()) {
+        (Some(rest), Some(home)) => home.home_dir().join(rest),
+        _ => dir.join(text),
+    }
+}
+
+/// A config file larger than this is not read.
+pub const MAX_BYTES: u64 = 1 << 20;
+
 impl Config {
+    /// Read and check a file.
+    ///
+    /// # Errors
+    /// Every fault found, in file order; one without a line when the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
+        let file = path.display().to_string();
+        let whole = |message: String| vec![Fault { file: file.clone(), line: 0, column: 0, message }];
+        let unreadable = |e: std::io::Error| whole(format!("cannot read the config file: {e}"));
+        let mut bytes = Vec::new();
+        std::fs::File::open(path).and_then(|f| f.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(whole("the config file is larger than 1 MiB; is it the right file?".into()));
+        }
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let good = e.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(&e.as_bytes()[..good]).into_owned();
+            vec![read::Place { file: &file, text: &text }.fault(good, "not UTF-8 text; save the file as UTF-8")]
+        })?;
+        let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        Self::parse(&text, &file, dir).map(|config| Self { path: Some(path.to_owned()), ..config })
+    }
+
     /// Read and check a file's text. `file` names it in messages; relative paths are relative to `dir`.
     ///
     /// # Errors
     /// Every fault found, in file order.
-    pub fn parse(text: &str, file: &str, dir: &std::path::Path) -> Result<Self, Vec<Fault>> {
-        let _ = (text, dir);
-        Err(vec![Fault { file: file.into(), line: 0, column: 0, message: "reading a config is not built yet".into() }])
+    pub fn parse(text: &str, file: &str, dir: &Path) -> Result<Self, Vec<Fault>> {
+        let mut check = check::Check { place: read::Place { file, text }, dir, faults: Vec::new() };
+        let config = check.config(None);
+        let mut faults = check.faults;
+        faults.sort_by_key(|f| (f.line, f.column));
+        faults.dedup();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(faults),
+        }
+    }
+
+    /// The config of someone who has none: the git repository at `dir`, named `repository`.
+    #[must_use]
+    pub fn zero(dir: &Path, repository: &str) -> Self {
+        Self {
+            path: None,
+            org: crate::domain::text::clean(repository),
+            zone: Tz::UTC,
+            currency: "USD".into(),
+            roster: Roster::default(),
+            rules: RulesConfig::default(),
+            sources: vec![SourceConfig {
+                name: "git".into(),
+                kind: "git".into(),
+                every: None,
+                timeout: None,
+                backfill: None,
+                off: false,
+                service: None,
+                team: None,
+                env_tier: None,
+                line: 0,
+                own: OwnKeys { file: "zero config".into(), dir: dir.to_owned(), ..OwnKeys::default() },
+            }],
+            kpis: BTreeMap::new(),
+            slos: Vec::new(),
+            objectives: Vec::new(),
+            fx: BTreeMap::new(),
+            allocation: AllocationConfig::default(),
+            store: StoreConfig::default(),
+            ui: UiConfig::default(),
+        }
     }
 }

@@ -6,7 +6,12 @@
 use std::{fs::File, io::Read, path::Path, process::Stdio, sync::mpsc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Unexpected, Visitor},
+};
+
+use super::read::SECRET_EXPECTED;
 
 /// Longest file or program output looked at, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -14,8 +19,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Where a secret is to be found.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
     /// An environment variable.
     Env(String),
@@ -23,6 +27,37 @@ pub enum Secret {
     File(std::path::PathBuf),
     /// The first line a program prints (argv, no shell).
     Command(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// Written out by hand so that a secret written into the config is refused without being repeated.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reference;
+        impl<'de> Visitor<'de> for Reference {
+            type Value = Secret;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a reference to a secret such as { env = \"NAME\" }")
+            }
+            fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Secret, E> {
+                Err(E::custom(SECRET_EXPECTED))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
+                const KNOWN: &[&str] = &["env", "file", "command"];
+                let secret = match map.next_key::<String>()?.as_deref() {
+                    Some("env") => Secret::Env(map.next_value()?),
+                    Some("file") => Secret::File(map.next_value()?),
+                    Some("command") => Secret::Command(map.next_value()?),
+                    Some(other) => return Err(serde::de::Error::unknown_field(other, KNOWN)),
+                    None => return Err(serde::de::Error::custom(SECRET_EXPECTED)),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(secret),
+                    Some(_) => Err(serde::de::Error::invalid_value(Unexpected::Map, &"one of env, file, command")),
+                }
+            }
+        }
+        deserializer.deserialize_map(Reference)
+    }
 }
 
 impl Secret {

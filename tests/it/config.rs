@@ -1,1 +1,336 @@
 //! Configuration: what is accepted, and what every fault says.
+
+use std::{path::Path, time::Duration};
+
+use quarterdeck::{
+    config::{Config, Fault, OwnKeys, RANGES, SourceConfig},
+    domain::{
+        person::pseudonym,
+        team::{Owned, Subject},
+    },
+    kpi::board,
+};
+
+fn parse(text: &str) -> Result<Config, Vec<Fault>> {
+    Config::parse(text, "q.toml", Path::new("/etc/q"))
+}
+
+fn faults(text: &str) -> Vec<String> {
+    parse(text).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+const WHOLE: &str = r#"
+[org]
+name = "Acme"
+timezone = "Europe/Berlin"
+currency = "EUR"
+
+[[team]]
+name = "commerce"
+
+[[team]]
+name = "payments"
+parent = "commerce"
+services = ["checkout", "ledger"]
+repos = ["acme/checkout"]
+authors = ["Ann@example.org"]
+labels = ["team=pay"]
+codeowners = ["@acme/pay"]
+
+[[service]]
+name = "checkout"
+team = "payments"
+repo = "acme/checkout"
+paths = ["services/checkout/**"]
+depends_on = ["ledger"]
+runbook = "https://wiki.example.org/checkout"
+
+[[source]]
+name = "prod"
+kind = "prometheus"
+url = "https://prometheus.example.org"
+auth = { bearer = { env = "PROM_TOKEN" } }
+every = "15s"
+timeout = "5s"
+backfill = "180d"
+
+  [[source.query]]
+  kpi = "latency_p95"
+  expr = 'up'
+
+[rules]
+link_window = "12h"
+
+[kpi.change_failure_rate]
+target = "< 10%"
+owner = "VP Engineering"
+review_every = "90d"
+decision = "slow down releases"
+
+[kpi.time_to_restore.p90]
+target = "< 4h"
+
+[[slo]]
+name = "checkout availability"
+service = "checkout"
+sli = "requests"
+target = "99.9%"
+window = "30d"
+
+[[objective]]
+name = "Ship without fear"
+key_results = [{ kpi = "change_failure_rate", from = "18%", to = "8%", due = 2026-12-31 }]
+
+[cost]
+team_tag_keys = ["team"]
+exclude = ["Tax"]
+shared = [{ tags = { env = "shared" }, split = "equal" }]
+[cost.fx.USD]
+2026-09 = "0.92"
+
+[store]
+path = "data/q.db"
+keep_records = "2y"
+
+[ui]
+theme = "dark"
+range = "7d"
+
+[keys]
+quit = "ctrl-q"
+"#;
+
+#[test]
+fn a_whole_file_is_read() {
+    let config = parse(WHOLE).unwrap_or_else(|f| panic!("{f:#?}"));
+    assert_eq!((config.org.as_str(), config.zone.name(), config.currency.as_str()), ("Acme", "Europe/Berlin", "EUR"));
+    assert_eq!(config.rules.link_window, Duration::from_secs(12 * 3600));
+    assert_eq!(config.rules.cost_exclude, ["Tax"]);
+    let target = config.kpis["change_failure_rate"].target.clone().unwrap();
+    assert_eq!((target.op, target.bound, target.text.as_str()), ("<", 0.1, "< 10%"));
+    assert_eq!(config.kpis["time_to_restore.p90"].target.as_ref().unwrap().bound, 14_400.0);
+    assert_eq!(config.slos[0].target, 0.999);
+    assert_eq!(config.objectives[0].key_results[0].to, 0.08);
+    assert_eq!(config.fx[&("USD".into(), "2026-09".into())].to_string(), "0.92");
+    assert!(!config.allocation.shared[0].1);
+    assert_eq!(config.store.path.as_deref(), Some(Path::new("/etc/q/data/q.db")));
+    assert_eq!(config.ui.keys["quit"], "ctrl-q");
+}
+
+#[test]
+fn teams_and_services_become_a_roster() {
+    let roster = parse(WHOLE).unwrap().roster;
+    let owns = |subject, name: &str| roster.owned.iter().any(|o: &Owned| o.subject == subject && o.name == name && o.team == "payments");
+    assert!(owns(Subject::Service, "ledger") && owns(Subject::Repo, "acme/checkout") && owns(Subject::Label, "team=pay"));
+    assert!(owns(Subject::Author, &pseudonym("ann@example.org")), "authors are kept as pseudonyms only");
+    assert_eq!(roster.owned.iter().filter(|o| o.name == "checkout").count(), 1, "said twice, meant once");
+    assert_eq!(roster.services["ledger"].owner.as_deref(), Some("payments"));
+    assert_eq!(roster.services["checkout"].depends_on, ["ledger"]);
+    assert_eq!(roster.owner_alias["@acme/pay"], "payments");
+    assert_eq!(roster.family("commerce"), ["commerce", "payments"]);
+}
+
+#[test]
+fn a_source_keeps_its_kinds_own_keys_and_reads_them_with_places() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Own {
+        url: String,
+        auth: toml::Table,
+        query: Vec<Query>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Query {
+        kpi: String,
+        expr: String,
+    }
+    let config = parse(WHOLE).unwrap();
+    let source: &SourceConfig = &config.sources[0];
+    assert_eq!((source.every, source.line), (Some(Duration::from_secs(15)), 27));
+    assert_eq!(source.own.read::<Own>().unwrap().query[0].expr, "up");
+    let wrong = parse(&WHOLE.replace("url =", "ulr =").replace("expr = 'up'", "expr = 7")).unwrap();
+    let found: Vec<String> = wrong.sources[0].own.read::<Own>().unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "q.toml:27:1: the key `url` is missing",
+            "q.toml:30:1: unknown key `ulr`; did you mean `url`?",
+            "q.toml:38:10: expected a string, found integer `7`",
+        ]
+    );
+}
+
+#[test]
+fn every_fault_is_listed_in_file_order_with_its_place_and_what_was_expected() {
+    let text = r#"
+[org]
+timezone = "Europe/Berlim"
+currency = "euro"
+nmae = "x"
+
+[[team]]
+name = "a"
+parent = "b"
+services = "checkout"
+
+[[team]]
+name = "a"
+
+[[source]]
+name = "s"
+kind = "git"
+every = "-5s"
+off = "yes"
+
+[[source]]
+kind = "git"
+
+[kpi.change_failure_rte]
+target = "< 10%"
+
+[kpi.lead_time]
+target = "< 10%"
+review_every = 90
+
+[[slo]]
+name = "x"
+service = "nowhere"
+sli = "vibes"
+target = "100%"
+window = "30d"
+
+[colours]
+"#;
+    assert_eq!(
+        faults(text),
+        [
+            "q.toml:3:12: `Europe/Berlim` is no time zone; expected a name such as `Europe/Berlin` or `UTC`",
+            "q.toml:4:12: `euro` is no currency; expected three capital letters such as `EUR`",
+            "q.toml:5:1: unknown key `nmae`; did you mean `name`?",
+            "q.toml:9:10: unknown team `b`; did you mean `a`?",
+            "q.toml:10:12: expected a list, found string \"checkout\"",
+            "q.toml:13:8: the team `a` is already there, in line 8; names are unique",
+            "q.toml:18:9: `-5s` is not more than nothing; expected a length of time such as \"15s\", \"5m\", \"24h\", \"180d\" or \"1h30m\"",
+            "q.toml:19:7: expected a boolean, found string \"yes\"",
+            "q.toml:21:1: the key `name` is missing",
+            "q.toml:24:6: unknown metric `change_failure_rte`; did you mean `change_failure_rate`?",
+            "q.toml:28:10: `< 10%` is not in the unit of lead_time.median; expected a comparison such as \"< 24h\"",
+            "q.toml:29:16: expected a length of time such as \"15s\", \"5m\", \"24h\", \"180d\" or \"1h30m\", found integer `90`",
+            "q.toml:33:11: unknown service `nowhere`; name it in a [[service]] or in a team's `services`",
+            "q.toml:34:7: unknown indicator `vibes`; expected one of `requests`, `probe`, `latency`",
+            "q.toml:35:10: `100%` leaves no error budget to spend; expected more than 0 % and less than 100 %, such as \"99.9%\"",
+            "q.toml:38:2: unknown key `colours`; expected one of `org`, `team`, `service`, `source`, `rules`, `kpi`, `slo`, `objective`, `cost`, `store`, `ui`, `keys`",
+        ]
+    );
+}
+
+#[test]
+fn a_fault_in_a_team_is_not_a_second_fault_where_the_team_is_named() {
+    let text = "[[team]]\nname = \"pay\"\nservices = [3]\n\n[[service]]\nname = \"s\"\nteam = \"pay\"\n";
+    assert_eq!(faults(text), ["q.toml:3:13: expected a string, found integer `3`"]);
+}
+
+#[test]
+fn what_is_not_toml_is_said_with_line_and_column() {
+    let found = faults("[org]\nname = \"Acme\n[ui]\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("q.toml:2:"), "{found:?}");
+    assert!(faults("a = = 3\n")[0].starts_with("q.toml:1:"));
+}
+
+#[test]
+fn a_secret_written_out_is_refused_and_never_repeated() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Own {
+        token: quarterdeck::config::secret::Secret,
+        auth: Option<toml::Table>,
+    }
+    let read = |line: &str| {
+        let config = parse(&format!("[[source]]\nname = \"s\"\nkind = \"k\"\n{line}\n")).unwrap();
+        config.sources[0].own.read::<Own>()
+    };
+    assert!(read("token = { env = \"T\" }").is_ok());
+    assert!(read("token = { command = [\"pass\", \"show\"] }").is_ok());
+    for line in ["token = \"hunter2\"", "token = { env = \"A\" }\nauth = \"hunter2\""] {
+        let found = read(line).unwrap_err();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("must be a reference") && !found[0].message.contains("hunter2"), "{found:?}");
+        assert_eq!(found[0].column, line.lines().last().unwrap().find("\"hunter2\"").unwrap() + 1);
+    }
+    assert!(read("token = { evn = \"T\" }").unwrap_err()[0].message.contains("did you mean `env`"));
+}
+
+#[test]
+fn a_team_cannot_be_part_of_itself_and_a_service_has_one_owner() {
+    let found = faults(
+        "[[team]]\nname = \"a\"\nparent = \"b\"\n[[team]]\nname = \"b\"\nparent = \"a\"\nservices = [\"s\"]\n[[service]]\nname = \"s\"\nowner = \"a\"\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "q.toml:3:10: the team `a` would be part of itself",
+            "q.toml:6:10: the team `b` would be part of itself",
+            "q.toml:10:9: the service `s` is listed by the team `b`; say in one place whose it is",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_file_is_a_config_with_defaults() {
+    let config = parse("").unwrap();
+    assert_eq!((config.currency.as_str(), config.zone.name(), config.sources.len()), ("USD", "UTC", 0));
+}
+
+#[test]
+fn zero_config_is_one_git_source_named_after_the_repository() {
+    let config = Config::zero(Path::new("/src/shop"), "shop");
+    assert_eq!((config.org.as_str(), config.sources.len(), config.sources[0].kind.as_str()), ("shop", 1, "git"));
+    assert_eq!(config.sources[0].own.dir, Path::new("/src/shop"));
+}
+
+#[test]
+fn keys_made_in_memory_are_read_too() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Own {
+        path: String,
+    }
+    let own = |key: &str| OwnKeys { table: toml::Table::from_iter([(key.to_owned(), "x".into())]), ..OwnKeys::default() };
+    assert_eq!(own("path").read::<Own>().unwrap().path, "x");
+    assert!(own("pat").read::<Own>().unwrap_err()[0].message.contains("path"));
+}
+
+#[test]
+fn files_that_cannot_be_a_config_are_refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Config::load(&path).unwrap_err()[0].to_string()
+    };
+    assert!(said("latin", b"[org]\nname = \"M\xfcller\"\n").ends_with("latin:2:10: not UTF-8 text; save the file as UTF-8"));
+    assert!(said("large", &vec![b'#'; 2 << 20]).contains("larger than 1 MiB"));
+    assert!(Config::load(&dir.path().join("absent")).unwrap_err()[0].message.contains("cannot read the config file"));
+    assert!(Config::load(dir.path()).is_err());
+}
+
+#[test]
+fn the_ranges_of_the_config_are_those_of_the_screen() {
+    assert_eq!(RANGES.to_vec(), board::RANGES.iter().map(|r| r.word).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_schema_knows_every_table_and_lets_kinds_have_their_own_keys() {
+    let schema = quarterdeck::config::schema::config_schema();
+    for table in ["org", "team", "service", "source", "rules", "kpi", "slo", "objective", "cost", "store", "ui", "keys"] {
+        assert!(schema["properties"].get(table).is_some(), "{table}");
+    }
+    assert!(schema["$defs"]["Source"].get("additionalProperties").is_none());
+    assert_eq!(schema["$defs"]["Team"]["additionalProperties"], false);
+}

@@ -1,0 +1,411 @@
+//! From the tables as written to a checked [`Config`]: names that must exist, values that must make sense.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    AllocationConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SloConfig, SourceConfig,
+    StoreConfig, UiConfig,
+    period::Period,
+    raw::{self, Text},
+    read::{self, Place},
+    target,
+};
+use crate::domain::{
+    Decimal,
+    metric::{self, Metric},
+    window::Tz,
+};
+
+/// Words of `ui.theme`.
+pub const THEMES: [&str; 6] = ["auto", "dark", "light", "high-contrast", "colour-blind", "mono"];
+/// Words of `ui.range`.
+pub const RANGES: [&str; 7] = ["1h", "6h", "24h", "7d", "28d", "90d", "1y"];
+/// Words of `slo.sli`.
+pub const SLIS: [&str; 3] = ["requests", "probe", "latency"];
+
+/// Everything the checks share: where they are and what they found.
+pub(super) struct Check<'a> {
+    pub place: Place<'a>,
+    pub dir: &'a Path,
+    pub faults: Vec<Fault>,
+}
+
+impl<'a> Check<'a> {
+    /// Read the whole file.
+    pub fn config(&mut self, path: Option<PathBuf>) -> Option<Config> {
+        let (mut root, errors) = DeTable::parse_recoverable(self.place.text);
+        for error in &errors {
+            let at = error.span().map_or(0, |s| s.start);
+            self.fault(at, format!("not TOML: {}", crate::domain::text::clean(error.message())));
+        }
+        if !errors.is_empty() {
+            return None;
+        }
+        let named = Named::of(root.get_ref());
+        quote_metric_ids(root.get_mut());
+        let sources = self.sources(&mut root, &named);
+        let file: raw::File = read::read(self.place, root, &mut self.faults)?;
+        let zone = self.zone(file.org.timezone.as_ref());
+        let currency = self.currency(file.org.currency.as_ref());
+        let kpis = self.kpis(&file.kpi, &currency);
+        let roster = self.roster(&file.team, &file.service, &named);
+        Some(Config {
+            path,
+            org: crate::domain::text::clean(file.org.name.as_deref().unwrap_or("Quarterdeck")),
+            zone,
+            roster,
+            rules: self.rules(&file.rules, &file.cost),
+            sources,
+            kpis,
+            slos: self.slos(&file.slo, &named),
+            objectives: self.objectives(&file.objective, &named, &currency),
+            fx: self.fx(&file.cost),
+            allocation: self.allocation(&file.cost),
+            store: store(&file.store, self.dir),
+            ui: self.ui(&file),
+            currency,
+        })
+    }
+
+    pub fn fault(&mut self, at: usize, message: impl Into<String>) {
+        self.faults.push(self.place.fault(at, message));
+    }
+
+    /// A fault when `text` is not one of `known`.
+    pub fn one_of(&mut self, what: &str, text: &Text, known: &[&str]) {
+        if !known.contains(&text.get_ref().as_str()) {
+            self.fault(text.span().start, read::unknown(what, text.get_ref(), known));
+        }
+    }
+
+    /// A fault for each name that was there before, and for an empty one.
+    pub fn unique<'t>(&mut self, what: &str, names: impl Iterator<Item = &'t Text>) {
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in names {
+            let at = name.span().start;
+            if name.get_ref().trim().is_empty() {
+                self.fault(at, format!("a {what} needs a name"));
+            } else if let Some(first) = seen.get(name.get_ref().as_str()) {
+                let line = self.place.fault(*first, "").line;
+                self.fault(at, format!("the {what} `{}` is already there, in line {line}; names are unique", name.get_ref()));
+            } else {
+                seen.insert(name.get_ref(), at);
+            }
+        }
+    }
+
+    fn zone(&mut self, text: Option<&Text>) -> Tz {
+        let Some(text) = text else { return Tz::UTC };
+        text.get_ref().parse().unwrap_or_else(|_| {
+            let known: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()).collect();
+            let near = read::nearest(text.get_ref(), known.into_iter()).unwrap_or("Europe/Berlin");
+            let message =
+                format!("`{}` is no time zone; expected a name such as `{near}` or `UTC`", crate::domain::text::clean(text.get_ref()));
+            self.fault(text.span().start, message);
+            Tz::UTC
+        })
+    }
+
+    fn currency(&mut self, text: Option<&Text>) -> String {
+        let Some(text) = text else { return "USD".into() };
+        self.currency_code(text);
+        text.get_ref().clone()
+    }
+
+    fn currency_code(&mut self, text: &Text) {
+        if text.get_ref().len() != 3 || !text.get_ref().bytes().all(|b| b.is_ascii_uppercase()) {
+            let shown = crate::domain::text::clean(text.get_ref());
+            self.fault(text.span().start, format!("`{shown}` is no currency; expected three capital letters such as `EUR`"));
+        }
+    }
+
+    /// The row of a metric id, or a fault.
+    fn metric(&mut self, id: &Text) -> Option<&'static Metric> {
+        let found = metric::find(id.get_ref());
+        if found.is_none() {
+            let known: Vec<&str> = metric::CATALOGUE.iter().map(|m| m.id).collect();
+            self.fault(id.span().start, read::unknown("metric", id.get_ref(), &known));
+        }
+        found
+    }
+
+    fn kpis(&mut self, raw: &BTreeMap<Text, raw::Kpi>, currency: &str) -> BTreeMap<String, KpiConfig> {
+        let mut out = BTreeMap::new();
+        let mut in_order: Vec<_> = raw.iter().collect();
+        in_order.sort_by_key(|(id, _)| id.span().start);
+        for (id, kpi) in in_order {
+            let Some(metric) = self.metric(id) else { continue };
+            let target = kpi
+                .target
+                .as_ref()
+                .and_then(|text| target::parse(text.get_ref(), metric, currency).map_err(|why| self.fault(text.span().start, why)).ok());
+            let config = KpiConfig {
+                target,
+                owner: kpi.owner.as_deref().map(crate::domain::text::clean),
+                decision: kpi.decision.as_deref().map(crate::domain::text::clean),
+                review_every: period(kpi.review_every),
+            };
+            if out.insert(metric.id.to_owned(), config).is_some() {
+                self.fault(id.span().start, format!("`{}` is another name of {}, which is configured already", id.get_ref(), metric.id));
+            }
+        }
+        out
+    }
+
+    fn rules(&mut self, raw: &raw::Rules, cost: &raw::Cost) -> RulesConfig {
+        let default = RulesConfig::default();
+        if let Some(word) = &raw.uptime_unknown {
+            self.one_of("way to count unknown time", word, &["exclude", "down", "up"]);
+        }
+        for category in &cost.exclude {
+            self.one_of("charge category", category, &["Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
+        }
+        RulesConfig {
+            link_window: period(raw.link_window).unwrap_or(default.link_window),
+            production: raw.production.clone().unwrap_or(default.production),
+            hotfix_patterns: raw.hotfix_patterns.clone().unwrap_or(default.hotfix_patterns),
+            include_bots: raw.include_bots.unwrap_or(default.include_bots),
+            per_commit: raw.per_commit.unwrap_or(default.per_commit),
+            recovery_from_impact: raw.recovery_from_impact.unwrap_or(default.recovery_from_impact),
+            reopened_elapsed: raw.reopened_elapsed.unwrap_or(default.reopened_elapsed),
+            uptime_unknown: raw.uptime_unknown.as_ref().map_or(default.uptime_unknown, |w| w.get_ref().clone()),
+            exclude_maintenance: raw.exclude_maintenance.unwrap_or(default.exclude_maintenance),
+            quality_stale_after: period(raw.quality_stale_after).unwrap_or(default.quality_stale_after),
+            cost_exclude: cost.exclude.iter().map(|c| c.get_ref().clone()).collect(),
+        }
+    }
+
+    fn slos(&mut self, raw: &[raw::Slo], named: &Named) -> Vec<SloConfig> {
+        self.unique("SLO", raw.iter().map(|s| &s.name));
+        let mut out = Vec::new();
+        for slo in raw {
+            self.known_service(&slo.service, named);
+            self.one_of("indicator", &slo.sli, &SLIS);
+            if slo.sli.get_ref() == "latency" && slo.threshold.is_none() {
+                self.fault(slo.sli.span().start, "an SLO on latency needs `threshold`, as in \"300ms\"");
+            }
+            let share = target::bound(slo.target.get_ref(), metric::Unit::Ratio, "").filter(|t| *t > 0.0 && *t < 1.0);
+            if share.is_none() {
+                let shown = crate::domain::text::clean(slo.target.get_ref());
+                self.fault(
+                    slo.target.span().start,
+                    format!("`{shown}` leaves no error budget to spend; expected more than 0 % and less than 100 %, such as \"99.9%\""),
+                );
+            }
+            out.push(SloConfig {
+                name: slo.name.get_ref().clone(),
+                service: slo.service.get_ref().clone(),
+                sli: slo.sli.get_ref().clone(),
+                target: share.unwrap_or_default(),
+                window: slo.window.0,
+                threshold: period(slo.threshold),
+            });
+        }
+        out
+    }
+
+    fn objectives(&mut self, raw: &[raw::Objective], named: &Named, currency: &str) -> Vec<ObjectiveConfig> {
+        self.unique("objective", raw.iter().map(|o| &o.name));
+        raw.iter()
+            .map(|o| ObjectiveConfig {
+                name: crate::domain::text::clean(o.name.get_ref()),
+                key_results: o.key_results.iter().filter_map(|k| self.key_result(k, named, currency)).collect(),
+            })
+            .collect()
+    }
+
+    fn key_result(&mut self, raw: &raw::KeyResult, named: &Named, currency: &str) -> Option<KeyResultConfig> {
+        if let Some(team) = &raw.team {
+            self.known_team(team, named);
+        }
+        let metric = self.metric(&raw.kpi)?;
+        let mut bound = |text: &Text| {
+            let value = target::bound(text.get_ref(), metric.unit, currency);
+            if value.is_none() {
+                let shown = crate::domain::text::clean(text.get_ref());
+                self.fault(text.span().start, format!("`{shown}` is not in the unit of {} ({})", metric.id, metric.unit.word(currency)));
+            }
+            value
+        };
+        let (from, to) = (bound(&raw.from), bound(&raw.to));
+        let due = raw.due.get_ref().date.and_then(|d| chrono::NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()));
+        if due.is_none() {
+            self.fault(raw.due.span().start, "expected a date such as 2026-12-31");
+        }
+        let team = raw.team.as_ref().map(|t| t.get_ref().clone());
+        Some(KeyResultConfig { metric: metric.id, team, from: from?, to: to?, due: due? })
+    }
+
+    fn fx(&mut self, cost: &raw::Cost) -> BTreeMap<(String, String), Decimal> {
+        let mut out = BTreeMap::new();
+        for (currency, months) in &cost.fx {
+            self.currency_code(currency);
+            for (month, rate) in months {
+                if chrono::NaiveDate::parse_from_str(&format!("{}-01", month.get_ref()), "%Y-%m-%d").is_err() || month.get_ref().len() != 7
+                {
+                    let shown = crate::domain::text::clean(month.get_ref());
+                    self.fault(month.span().start, format!("`{shown}` is no month; expected one such as `2026-09`"));
+                }
+                out.insert((currency.get_ref().clone(), month.get_ref().clone()), rate.0);
+            }
+        }
+        out
+    }
+
+    fn allocation(&mut self, cost: &raw::Cost) -> AllocationConfig {
+        let mut shared = Vec::new();
+        for pool in &cost.shared {
+            if let Some(split) = &pool.split {
+                self.one_of("split", split, &["proportional", "equal"]);
+            }
+            let proportional = pool.split.as_ref().is_none_or(|s| s.get_ref() == "proportional");
+            shared.push((pool.tags.clone(), proportional));
+        }
+        AllocationConfig { team_tag_keys: cost.team_tag_keys.clone(), shared }
+    }
+
+    fn ui(&mut self, file: &raw::File) -> UiConfig {
+        let default = UiConfig::default();
+        if let Some(theme) = &file.ui.theme {
+            self.one_of("theme", theme, &THEMES);
+        }
+        if let Some(range) = &file.ui.range {
+            self.one_of("range", range, &RANGES);
+        }
+        UiConfig {
+            theme: file.ui.theme.as_ref().map_or(default.theme, |t| t.get_ref().clone()),
+            ascii: file.ui.ascii.unwrap_or(default.ascii),
+            mouse: file.ui.mouse.unwrap_or(default.mouse),
+            range: file.ui.range.as_ref().map_or(default.range, |r| r.get_ref().clone()),
+            keys: file.keys.iter().map(|(action, key)| (action.get_ref().clone(), key.get_ref().clone())).collect(),
+        }
+    }
+
+    /// Take the `[[source]]` blocks out of the table: the common keys are read here, the kind's own are kept.
+    fn sources(&mut self, root: &mut Spanned<DeTable<'a>>, named: &Named) -> Vec<SourceConfig> {
+        let Some(found) = root.get_mut().remove("source") else { return Vec::new() };
+        let at = found.span().start;
+        let DeValue::Array(blocks) = found.into_inner() else {
+            self.fault(at, "expected blocks that begin with [[source]]");
+            return Vec::new();
+        };
+        let text: Arc<str> = Arc::from(self.place.text);
+        let mut names = Vec::new();
+        let mut out = Vec::new();
+        for block in blocks {
+            let span = block.span();
+            let DeValue::Table(mut common) = block.into_inner() else {
+                self.fault(span.start, "expected a block that begins with [[source]]");
+                continue;
+            };
+            let mut own = DeTable::new();
+            let keys: Vec<_> = common.keys().filter(|k| !raw::SOURCE_KEYS.contains(&k.get_ref().as_ref())).cloned().collect();
+            for key in keys {
+                if let Some(value) = common.remove(&key) {
+                    own.insert(key, value);
+                }
+            }
+            let Some(source) = read::read::<raw::Source>(self.place, Spanned::new(span.clone(), common), &mut self.faults) else {
+                continue;
+            };
+            if let Some(team) = &source.team {
+                self.known_team(team, named);
+            }
+            out.push(SourceConfig {
+                name: source.name.get_ref().clone(),
+                kind: source.kind,
+                every: period(source.every),
+                timeout: period(source.timeout),
+                backfill: period(source.backfill),
+                off: source.off,
+                service: source.service,
+                team: source.team.map(Spanned::into_inner),
+                env_tier: source.env_tier,
+                line: self.place.fault(span.start, "").line,
+                own: OwnKeys {
+                    table: <toml::Table as serde::Deserialize>::deserialize(toml::Deserializer::from(Spanned::new(span.clone(), own)))
+                        .unwrap_or_default(),
+                    file: self.place.file.to_owned(),
+                    text: text.clone(),
+                    span,
+                    dir: self.dir.to_owned(),
+                },
+            });
+            names.push(source.name);
+        }
+        self.unique("source", names.iter());
+        out
+    }
+}
+
+/// Names the file gives, gathered before anything faulty is cut out, so that one fault does not become several.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Of `[[team]]`.
+    pub teams: BTreeSet<String>,
+    /// Of `[[service]]`, of the teams' services and of the sources' service.
+    pub services: BTreeSet<String>,
+}
+
+impl Named {
+    fn of(root: &DeTable<'_>) -> Self {
+        let mut named = Self::default();
+        let blocks =
+            |key: &str| root.get(key).and_then(|v| v.get_ref().as_array()).into_iter().flatten().filter_map(|b| b.get_ref().as_table());
+        let text = |value: Option<&Spanned<DeValue<'_>>>| value.and_then(|v| v.get_ref().as_str()).map(str::to_owned);
+        for team in blocks("team") {
+            named.teams.extend(text(team.get("name")));
+            let services = team.get("services").and_then(|v| v.get_ref().as_array());
+            named.services.extend(services.into_iter().flatten().filter_map(|v| text(Some(v))));
+        }
+        named.services.extend(blocks("service").filter_map(|s| text(s.get("name"))));
+        named.services.extend(blocks("source").filter_map(|s| text(s.get("service"))));
+        named
+    }
+}
+
+/// `[kpi.time_to_restore.p90]` is a table in a table to TOML; here it means the metric `time_to_restore.p90`.
+fn quote_metric_ids(root: &mut DeTable<'_>) {
+    let Some(DeValue::Table(kpis)) = root.get_mut("kpi").map(Spanned::get_mut) else { return };
+    let heads: Vec<_> = kpis.keys().cloned().collect();
+    for head in heads {
+        let Some(DeValue::Table(table)) = kpis.get_mut(&head).map(Spanned::get_mut) else { continue };
+        let tails: Vec<_> =
+            table.keys().filter(|tail| metric::find(&format!("{}.{}", head.get_ref(), tail.get_ref())).is_some()).cloned().collect();
+        let mut moved = Vec::new();
+        for tail in tails {
+            if let Some(value) = table.remove(&tail) {
+                moved.push((Spanned::new(tail.span(), format!("{}.{}", head.get_ref(), tail.get_ref()).into()), value));
+            }
+        }
+        let emptied = table.is_empty() && !moved.is_empty();
+        if emptied {
+            kpis.remove(&head);
+        }
+        kpis.extend(moved);
+    }
+}
+
+fn store(raw: &raw::Store, dir: &Path) -> StoreConfig {
+    let default = StoreConfig::default();
+    StoreConfig {
+        path: raw.path.as_deref().map(|p| super::relative_to(dir, p)),
+        keep_minutes: period(raw.keep_minutes).unwrap_or(default.keep_minutes),
+        keep_hours: period(raw.keep_hours).unwrap_or(default.keep_hours),
+        keep_records: period(raw.keep_records),
+    }
+}
+
+fn period(raw: Option<Period>) -> Option<Duration> {
+    raw.map(|p| p.0)
+}
