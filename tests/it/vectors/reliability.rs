@@ -1,0 +1,9 @@
+//! Answers of the reliability vectors.
+
+use quarterdeck::domain::value::Reading;
+
+use super::input::{self, Expect, Vector};
+
+pub fn answer(vector: &Vector, expect: &Expect) -> Result<Reading, String> {
+    input::evaluate(vector, expect)
+}
