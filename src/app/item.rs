@@ -1,0 +1,154 @@
+//! What the lists hold: the items of a part, filtered, in the order shown. The cursor and the picture share it.
+
+use std::cmp::Ordering;
+
+use super::{
+    App,
+    place::{Part, Place, Tab, cards},
+};
+use crate::{
+    domain::{
+        health::SourceHealth,
+        metric::{self, Metric},
+        value::{Reading, Status},
+    },
+    kpi::board::{Board, GroupRow, Row},
+};
+
+/// One selectable thing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item<'a> {
+    /// A KPI: a card, or a line of what moved.
+    Kpi(&'static Metric),
+    /// A team's line.
+    Team(&'a GroupRow),
+    /// A service's line.
+    Service(&'a GroupRow),
+    /// A record.
+    Row(&'a Row),
+    /// A related record outside this board.
+    Key(&'a str),
+    /// A line of a record's page.
+    Fact(&'a str, &'a str),
+    /// A source.
+    Source(&'a SourceHealth),
+}
+
+impl Item<'_> {
+    /// What it is, across boards: selection follows this, not the position.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Kpi(metric) => metric.id,
+            Self::Team(group) | Self::Service(group) => &group.name,
+            Self::Row(row) => &row.key,
+            Self::Key(key) => key,
+            Self::Fact(name, _) => name,
+            Self::Source(source) => &source.name,
+        }
+    }
+
+    /// Enter leads somewhere.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_))
+    }
+
+    /// The texts a filter looks at.
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Kpi(metric) => vec![metric.id, metric.name],
+            Self::Team(group) | Self::Service(group) => vec![&group.name, group.team.as_deref().unwrap_or_default()],
+            Self::Row(row) => {
+                let mut texts = vec![row.key.as_str(), row.kind, &row.service, &row.team, &row.title];
+                texts.extend(row.tags.iter().map(String::as_str));
+                texts
+            }
+            Self::Key(key) => vec![key],
+            Self::Fact(name, text) => vec![name, text],
+            Self::Source(source) => vec![&source.name, &source.kind, source.status.word(), &source.message],
+        }
+    }
+}
+
+/// The items of a part of the present place, narrowed by its filter.
+#[must_use]
+pub fn items(app: &App, part: Part) -> Vec<Item<'_>> {
+    let mut all = unfiltered(app, part);
+    let filter = app.filter();
+    if !filter.is_empty() {
+        all.retain(|item| filter.keeps(&item.texts()));
+    }
+    all
+}
+
+fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
+    match part {
+        Part::Sources => return app.health().iter().map(Item::Source).collect(),
+        Part::Cards => return ordered_cards(app).into_iter().map(Item::Kpi).collect(),
+        Part::Chart => return Vec::new(),
+        Part::Facts => return facts(app.place()),
+        _ => {}
+    }
+    let Some(board) = app.board() else { return Vec::new() };
+    match part {
+        Part::Open => board.open_incidents.iter().map(Item::Row).collect(),
+        Part::Moved => moved(board).into_iter().map(Item::Kpi).collect(),
+        Part::Matrix | Part::Teams => board.teams.iter().map(Item::Team).collect(),
+        Part::Services => board.services.iter().map(Item::Service).collect(),
+        Part::Incidents => board.incidents.iter().map(Item::Row).collect(),
+        Part::Deployments => board.deployments.iter().map(Item::Row).collect(),
+        Part::Rows if app.rows_fresh() => board.rows.iter().map(Item::Row).collect(),
+        Part::Related => related(app.place(), board),
+        _ => Vec::new(),
+    }
+}
+
+/// Cards of a place. Where they come from everywhere (Bridge, team, service), those with a value stand first.
+fn ordered_cards(app: &App) -> Vec<&'static Metric> {
+    let mut cards = cards(app.place());
+    if let Some(board) = app.board()
+        && !matches!(app.place(), Place::Tab(Tab::Quarter(_)))
+    {
+        cards.sort_by_key(|m| board.readings.get(m.id).is_none_or(|r| r.value.is_none() && r.status == Status::NoData));
+    }
+    cards
+}
+
+fn facts(place: &Place) -> Vec<Item<'_>> {
+    match place {
+        Place::Row(row) => row.details.iter().map(|(name, text)| Item::Fact(name, text)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn related<'a>(place: &'a Place, board: &'a Board) -> Vec<Item<'a>> {
+    let Place::Row(row) = place else { return Vec::new() };
+    row.related.iter().map(|key| find_row(board, key).map_or(Item::Key(key), Item::Row)).collect()
+}
+
+/// A record of the board by key.
+#[must_use]
+pub fn find_row<'a>(board: &'a Board, key: &str) -> Option<&'a Row> {
+    [&board.rows, &board.open_incidents, &board.incidents, &board.deployments].into_iter().flatten().find(|row| row.key == key)
+}
+
+/// Headlines whose change passed the noise guard, largest relative change first.
+#[must_use]
+pub fn moved(board: &Board) -> Vec<&'static Metric> {
+    let size = |m: &Metric| board.readings.get(m.id).and_then(relative_change).map_or(0.0, f64::abs);
+    let mut moved: Vec<_> = metric::CATALOGUE
+        .iter()
+        .filter(|m| m.facet_of.is_none() && board.readings.get(m.id).is_some_and(|r| r.change_is_real == Some(true)))
+        .collect();
+    moved.sort_by(|a, b| size(b).partial_cmp(&size(a)).unwrap_or(Ordering::Equal));
+    moved
+}
+
+/// Change against the window before as a share of it; `None` without both values or from 0.
+#[must_use]
+pub fn relative_change(reading: &Reading) -> Option<f64> {
+    let (now, before) = (reading.number()?, reading.before?);
+    let change = (now - before) / before.abs();
+    change.is_finite().then_some(change)
+}

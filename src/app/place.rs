@@ -1,0 +1,227 @@
+//! Where one is: tabs, pages, the parts of each, and the way back.
+
+use std::collections::BTreeMap;
+
+use super::filter::Filter;
+use crate::{
+    domain::{
+        metric::{self, Metric, Quarter},
+        value::Scope,
+    },
+    kpi::board::Row,
+};
+
+/// The places one can stand on without having drilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tab {
+    /// Are we fine, what moved.
+    Bridge,
+    /// One of the four quarters.
+    Quarter(Quarter),
+    /// How the sources do.
+    Sources,
+}
+
+/// Every tab in order, with its key as shown and its name.
+pub const TABS: &[(Tab, char, &str)] = &[
+    (Tab::Bridge, '1', "Bridge"),
+    (Tab::Quarter(Quarter::Reliability), '2', "Reliability"),
+    (Tab::Quarter(Quarter::Delivery), '3', "Delivery"),
+    (Tab::Quarter(Quarter::Cost), '4', "Cost"),
+    (Tab::Quarter(Quarter::Quality), '5', "Quality"),
+    (Tab::Sources, 's', "Sources"),
+];
+
+impl Tab {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TABS.iter().find(|(tab, ..)| *tab == self).map_or("", |(.., name)| name)
+    }
+}
+
+/// Anything that fills the body.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// A tab.
+    Tab(Tab),
+    /// A KPI's page.
+    Kpi(&'static Metric),
+    /// A team's page.
+    Team(String),
+    /// A service's page.
+    Service(String),
+    /// One record's page; it holds the row, so that it stays when the window moves on.
+    Row(Box<Row>),
+}
+
+/// A part of a place that can have the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// Open incidents.
+    Open,
+    /// KPIs whose change is real.
+    Moved,
+    /// Teams × KPIs.
+    Matrix,
+    /// KPI cards.
+    Cards,
+    /// Incidents of the window.
+    Incidents,
+    /// Deployments of the window.
+    Deployments,
+    /// The chart of a KPI page.
+    Chart,
+    /// Teams of a KPI page.
+    Teams,
+    /// Services of a page.
+    Services,
+    /// Rows behind the number.
+    Rows,
+    /// Facts of a record's page.
+    Facts,
+    /// Related records.
+    Related,
+    /// Sources.
+    Sources,
+}
+
+impl Part {
+    /// Its title.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "Open incidents",
+            Self::Moved => "What moved",
+            Self::Matrix => "Teams",
+            Self::Cards => "KPIs",
+            Self::Incidents => "Incidents",
+            Self::Deployments => "Deployments",
+            Self::Chart => "Chart",
+            Self::Teams => "By team",
+            Self::Services => "By service",
+            Self::Rows => "Behind it",
+            Self::Facts => "Facts",
+            Self::Related => "Related",
+            Self::Sources => "Sources",
+        }
+    }
+}
+
+impl Place {
+    /// The parts one can move between, in the order of Tab.
+    #[must_use]
+    pub fn parts(&self) -> &'static [Part] {
+        match self {
+            Self::Tab(Tab::Bridge) => &[Part::Cards, Part::Open, Part::Moved, Part::Matrix],
+            Self::Tab(Tab::Quarter(Quarter::Reliability)) => &[Part::Cards, Part::Incidents, Part::Matrix],
+            Self::Tab(Tab::Quarter(Quarter::Delivery)) => &[Part::Cards, Part::Deployments, Part::Matrix],
+            Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality)) => &[Part::Cards, Part::Matrix],
+            Self::Tab(Tab::Sources) => &[Part::Sources],
+            Self::Kpi(_) => &[Part::Chart, Part::Teams, Part::Services, Part::Rows],
+            Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
+            Self::Service(_) => &[Part::Cards, Part::Incidents, Part::Deployments],
+            Self::Row(_) => &[Part::Facts, Part::Related],
+        }
+    }
+}
+
+/// One step of the way in: a place, whose numbers it shows, and where the cursor was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Where.
+    pub place: Place,
+    /// Whose numbers.
+    pub scope: Scope,
+    /// Which part has the focus: an index into `place.parts()`.
+    pub focus: usize,
+    /// The selected item of each part.
+    pub at: BTreeMap<Part, usize>,
+    /// What its lists are narrowed to.
+    pub filter: Filter,
+}
+
+impl Level {
+    /// A place entered afresh.
+    #[must_use]
+    pub fn new(place: Place, scope: Scope) -> Self {
+        Self { place, scope, focus: 0, at: BTreeMap::new(), filter: Filter::default() }
+    }
+
+    /// The part with the focus.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        let parts = self.place.parts();
+        parts[self.focus.min(parts.len() - 1)]
+    }
+
+    /// Put the focus on a part, when this place has it.
+    pub fn focus_on(&mut self, part: Part) {
+        if let Some(index) = self.place.parts().iter().position(|p| *p == part) {
+            self.focus = index;
+        }
+    }
+}
+
+/// KPIs of the Bridge: its cards and the columns of its matrix, most asked first.
+pub const BRIDGE: &[&str] = &[
+    "uptime",
+    "latency_p95",
+    "error_rate",
+    "time_to_restore.mean",
+    "lead_time.median",
+    "deployment_frequency.per_day",
+    "change_failure_rate",
+    "infra_cost.effective",
+    "code_coverage",
+    "test_success_rate",
+    "failed_deployment_recovery_time.median",
+    "infra_cost_per_user",
+    "technical_debt_ratio",
+    "incidents.count",
+];
+
+/// The KPI cards of a place, in catalogue order.
+#[must_use]
+pub fn cards(place: &Place) -> Vec<&'static Metric> {
+    match place {
+        Place::Tab(Tab::Bridge) => BRIDGE.iter().filter_map(|id| metric::find(id)).collect(),
+        Place::Tab(Tab::Quarter(quarter)) => metric::headlines(*quarter).collect(),
+        Place::Team(_) | Place::Service(_) => metric::CATALOGUE.iter().filter(|m| m.facet_of.is_none()).collect(),
+        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Row(_) => Vec::new(),
+    }
+}
+
+/// Too small for several things at once: one card, one part at a time.
+#[must_use]
+pub fn narrow((columns, rows): (u16, u16)) -> bool {
+    columns < 60 || rows < 16
+}
+
+/// How many cards stand side by side.
+#[must_use]
+pub fn card_columns(place: &Place, size: (u16, u16), cards: usize) -> usize {
+    if narrow(size) {
+        return 1;
+    }
+    let width = usize::from(size.0);
+    let fit = match place {
+        Place::Tab(Tab::Bridge) => (width / 18).min(7),
+        // five or six cards stand best in two rows of three
+        _ if matches!(cards, 5 | 6) => (width / 26).min(3),
+        _ => width / 26,
+    };
+    fit.clamp(1, cards.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bridge_names_headlines_that_exist() {
+        for id in BRIDGE {
+            assert!(metric::find(id).is_some_and(|m| m.id == *id && m.facet_of.is_none()), "{id}");
+        }
+    }
+}
