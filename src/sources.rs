@@ -4,6 +4,7 @@
 //! schedule, nor the screen, nor another source; waiting, retrying, timing and limiting are the engine's. Times come in
 //! as `now`; the clock is never read here. All text is sanitised before it leaves (`Batch::clean`).
 
+pub mod clean;
 pub mod http;
 
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
@@ -41,6 +42,30 @@ pub struct Batch {
     pub message: String,
     /// Requests the upstream still allows, when it says so.
     pub budget_left: Option<u64>,
+}
+
+impl Batch {
+    /// Make every record safe: text that no terminal interprets, finite numbers, times a calendar can hold. A record that
+    /// cannot be used is left out and said in `message`.
+    pub fn clean(&mut self) {
+        let (mut left_out, mut why) = (0_usize, String::new());
+        self.records.retain_mut(|record| match clean::clean_record(record) {
+            Ok(()) => true,
+            Err(reason) => {
+                left_out += 1;
+                if why.is_empty() {
+                    why = reason;
+                }
+                false
+            }
+        });
+        if left_out > 0 {
+            let said = std::mem::take(&mut self.message);
+            let gap = if said.is_empty() { "" } else { "; " };
+            self.message = format!("partial: {left_out} records left out ({why}){gap}{said}");
+        }
+        crate::domain::text::clean_in_place(&mut self.message);
+    }
 }
 
 /// Why a poll failed. Messages are for a person and hold no secret.
