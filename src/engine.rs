@@ -9,9 +9,6 @@
 //!       └────────── refresh ────────────┴── Look ◄── screen
 //! ```
 
-pub mod look;
-pub mod settings;
-
 use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;

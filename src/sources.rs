@@ -6,6 +6,7 @@
 
 pub mod clean;
 pub mod http;
+pub mod probe;
 
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
 
@@ -124,6 +125,9 @@ pub struct Settings {
     pub own: OwnKeys,
 }
 
+/// A source, or every fault of its block.
+pub type Built = Result<Box<dyn Source>, Vec<Fault>>;
+
 /// A kind of source: one row, one file.
 pub struct Kind {
     /// `kind = "…"`.
@@ -137,11 +141,11 @@ pub struct Kind {
     /// Default pause between polls.
     pub every: Duration,
     /// Build one from its block.
-    pub build: fn(&Settings) -> Result<Box<dyn Source>, Vec<Fault>>,
+    pub build: fn(&Settings) -> Built,
 }
 
 /// Every kind.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&probe::KIND];
 
 /// The kind of a name.
 #[must_use]

@@ -19,10 +19,9 @@ use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION},
 };
-pub use settings::{Auth, Tls};
+pub use settings::{Auth, Credential, Tls};
 pub use trouble::Trouble;
 
-use self::settings::Credential;
 use super::{Settings, SourceError};
 use crate::domain::{Time, text::clean_to};
 
@@ -85,11 +84,7 @@ impl Client {
     /// # Errors
     /// [`SourceError::Denied`] when a secret cannot be had.
     pub async fn open(&self) -> Result<Session<'_>, SourceError> {
-        let auth = self.auth.clone();
-        let credential = tokio::task::spawn_blocking(move || auth.resolve())
-            .await
-            .map_err(|_| SourceError::Denied("secret: looking it up failed".into()))?
-            .map_err(SourceError::Denied)?;
+        let credential = self.auth.look_up().await.map_err(SourceError::Denied)?;
         Ok(Session { client: self, credential })
     }
 }
@@ -400,7 +395,7 @@ pub(super) fn build(tls: &Tls, dir: &std::path::Path, base: &Url, fresh: bool) -
     merged.map_err(|e| format!("cannot set up TLS: {}; set `tls = {{ ca_file = \"…\" }}`", Trouble::of(&e)))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
         Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),

@@ -39,8 +39,10 @@ pub struct Tls {
 }
 
 /// A header that says who we are. Debug shows neither value nor secret.
-pub(super) struct Credential {
+pub struct Credential {
+    /// Header name.
     pub name: HeaderName,
+    /// Header value, marked sensitive.
     pub value: HeaderValue,
     secrets: Vec<secrecy::SecretString>,
 }
@@ -60,7 +62,7 @@ impl std::fmt::Debug for Credential {
 
 impl Auth {
     /// Is it one of the ways there are?
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::sources) fn check(&self) -> Result<(), String> {
         let basic = self.user.is_some() || self.password.is_some();
         let header = self.header.is_some() || self.value.is_some() || self.prefix.is_some();
         if usize::from(basic) + usize::from(self.bearer.is_some()) + usize::from(header) > 1 {
@@ -75,7 +77,7 @@ impl Auth {
         Ok(())
     }
 
-    pub(super) fn relative_to(&self, dir: &Path) -> Self {
+    pub(in crate::sources) fn relative_to(&self, dir: &Path) -> Self {
         let at = |s: &Option<Secret>| s.clone().map(|s| s.relative_to(dir));
         Self { password: at(&self.password), bearer: at(&self.bearer), value: at(&self.value), ..self.clone() }
     }
@@ -87,8 +89,17 @@ impl Auth {
         self.user.as_ref().map_or(place.clone(), |user| format!("{user} {place}"))
     }
 
+    /// Look the secret up, off the async threads.
+    pub(in crate::sources) async fn look_up(&self) -> Result<Option<Credential>, String> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let auth = self.clone();
+        tokio::task::spawn_blocking(move || auth.resolve()).await.map_err(|_| "secret: looking it up failed".to_owned())?
+    }
+
     /// Look the secret up. Blocks.
-    pub(super) fn resolve(&self) -> Result<Option<Credential>, String> {
+    fn resolve(&self) -> Result<Option<Credential>, String> {
         if let (Some(user), Some(password)) = (&self.user, &self.password) {
             let password = password.resolve()?;
             let encoded = base64(format!("{user}:{}", password.expose_secret()).as_bytes());

@@ -41,7 +41,8 @@ impl Trouble {
                 return Self::of_tls(tls);
             }
             if let Some(io) = e.downcast_ref::<std::io::Error>() {
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                // What an io::Error wraps is not its `source`.
+                if let Some(tls) = wrapped_tls(io) {
                     return Self::of_tls(tls);
                 }
                 match io.kind() {
@@ -94,4 +95,9 @@ impl Trouble {
             _ => SourceError::Unreachable(message),
         }
     }
+}
+
+fn wrapped_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| wrapped_tls(inner.downcast_ref()?))
 }
