@@ -9,6 +9,9 @@
 //!       └────────── refresh ────────────┴── Look ◄── screen
 //! ```
 
+pub mod look;
+pub mod settings;
+
 use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;

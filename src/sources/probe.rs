@@ -20,13 +20,10 @@ use super::{
     Batch, Built, Cursor, Fut, Kind, RecordKind, Settings, Source, SourceError,
     http::{self, Tls},
 };
-use crate::{
-    config::Fault,
-    domain::{
-        Time,
-        record::{Body, Probe, Record, Sample, SampleKind},
-        text::clean_to,
-    },
+use crate::domain::{
+    Time,
+    record::{Body, Probe, Record, Sample, SampleKind},
+    text::clean_to,
 };
 
 /// Kind `http`.

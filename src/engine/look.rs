@@ -1,0 +1,230 @@
+//! From the store to a board: which facts and rows a look needs, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, Duration};
+
+use super::settings;
+use crate::{
+    config::Config,
+    domain::{
+        Time,
+        metric::{self, Quarter},
+        record::{Kind, Record},
+        team::Roster,
+        value::Scope,
+        window::{Window, midnight},
+    },
+    kpi::{
+        Settings,
+        board::{
+            Board, Look,
+            build::{Behind, MOST_ROWS, Material, build, window},
+        },
+        fact::{Facts, Measure, flag},
+    },
+    store::{FactQuery, Reader, RowQuery, StoreError},
+};
+
+/// Live series that formulas read.
+const LIVE: &[&str] = &["probe", "requests", "errors", "latency", "page_load", "active_users", "transactions"];
+
+/// Kinds with few rows, read as they are.
+const SMALL: &[Kind] = &[
+    Kind::Quality,
+    Kind::TestRun,
+    Kind::UserActivity,
+    Kind::Annotation,
+    Kind::SourceState,
+    Kind::Customers,
+    Kind::Survey,
+    Kind::FeatureUsage,
+    Kind::Finance,
+    Kind::People,
+    Kind::WorkItem,
+];
+
+/// How far back an incident or an undeployed change may have begun and still be open now.
+const OPEN_FOR_DAYS: i64 = 730;
+
+/// Facts for formulas over `span`, with what an evaluation at its end needs from before it: things still open, and the
+/// costs of the month and the month before. `stages`: also the facts only the delivery pages need.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn facts(
+    reader: &Reader,
+    settings: &Settings,
+    service: Option<&str>,
+    span: Window,
+    stages: bool,
+    keys: bool,
+) -> Result<Facts, StoreError> {
+    let service = service.map(str::to_owned);
+    let mut measures = vec![Measure::Deployment, Measure::LeadTime, Measure::Recovery, Measure::Restore, Measure::RestoreStages];
+    if stages {
+        measures.push(Measure::LeadStages);
+    }
+    if stages || settings.per_commit {
+        measures.push(Measure::CommitLeadTime);
+    }
+    let live = LIVE.iter().map(|m| (*m).to_owned()).collect();
+    let query = FactQuery { measures, live, costs: false, records: SMALL.to_vec(), service: service.clone(), keys };
+    let mut facts = reader.facts(&query, span)?;
+    let open = vec![Measure::Incident, Measure::Outage, Measure::Pending];
+    let open = FactQuery { measures: open, service: service.clone(), keys, ..FactQuery::default() };
+    facts.events.extend(reader.facts(&open, long_before(span.to))?.events);
+    let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
+    let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
+    facts.costs = reader.facts(&bills, months)?.costs;
+    facts.sort();
+    Ok(facts)
+}
+
+/// Everything the screen can show for `look`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<Board, StoreError> {
+    let as_of = look.at.unwrap_or(now).min(now);
+    let roster = reader.roster(&config.roster)?;
+    let settings = settings::formulas(config, as_of);
+    let span = window(look, as_of);
+    let service = match &look.scope {
+        Scope::Service(s) => Some(s.as_str()),
+        _ => None,
+    };
+    let delivery = look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Delivery);
+    let facts = facts(reader, &settings, service, Window::new(span.before().from, span.to), delivery, false)?;
+    let behind = behind(reader, &roster, look, span, as_of)?;
+    Ok(build(&Material {
+        look,
+        org: &config.org,
+        settings: &settings,
+        roster: &roster,
+        targets: &settings::targets(config),
+        facts: &facts,
+        behind: &behind,
+        services: &reader.services()?,
+        records: reader.counts()?.values().sum(),
+        seen: &reader.seen()?,
+    }))
+}
+
+fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Time) -> Result<Behind, StoreError> {
+    let scope = |kinds: &[Kind], window: Option<Window>| RowQuery {
+        kinds: kinds.to_vec(),
+        window,
+        service: if let Scope::Service(s) = &look.scope { Some(s.clone()) } else { None },
+        teams: if let Scope::Team(t) = &look.scope { roster.family(t).into_iter().map(str::to_owned).collect() } else { Vec::new() },
+        keys: Vec::new(),
+        limit: MOST_ROWS,
+    };
+    let deployments = reader.rows(&scope(&[Kind::Deployment], Some(span)))?;
+    // Also those that began before the window: they may still be open.
+    let incidents = reader.rows(&scope(&[Kind::Incident], Some(long_before(as_of))))?;
+    let (focus, focus_total) = match look.focus {
+        Some(metric) => focus_rows(reader, &scope, metric, span)?,
+        None => (Vec::new(), 0),
+    };
+    let mut keys: BTreeSet<String> = deployments.iter().chain(&incidents).chain(&focus).map(Record::key).collect();
+    let derived = reader.derived(&keys.iter().cloned().collect::<Vec<_>>())?;
+    // One step further: the other end of a link or a shipment is named on the row.
+    let known = keys.len();
+    keys.extend(derived.links.iter().flat_map(|l| [l.incident.clone(), l.deployment.clone()]));
+    let derived = if keys.len() > known { reader.derived(&keys.into_iter().collect::<Vec<_>>())? } else { derived };
+    Ok(Behind { deployments, incidents, focus, focus_total, derived })
+}
+
+/// Which records a metric is computed from, and through which facts they are found (where the record's own time does not
+/// decide the window).
+struct Found {
+    prefix: &'static str,
+    kinds: &'static [Kind],
+    by: Option<Measure>,
+}
+
+const FOUND: &[Found] = &[
+    Found { prefix: "lead_time.pending", kinds: &[Kind::Change], by: Some(Measure::Pending) },
+    Found { prefix: "lead_time", kinds: &[Kind::Change, Kind::Commit], by: Some(Measure::LeadTime) },
+    Found { prefix: "time_to_restore", kinds: &[Kind::Incident], by: Some(Measure::Restore) },
+    Found { prefix: "failed_deployment", kinds: &[Kind::Deployment], by: Some(Measure::Recovery) },
+    Found { prefix: "incident", kinds: &[Kind::Incident], by: None },
+    Found { prefix: "mtbf", kinds: &[Kind::Incident], by: None },
+    Found { prefix: "downtime", kinds: &[Kind::Incident], by: None },
+    Found { prefix: "uptime.from_incidents", kinds: &[Kind::Incident], by: None },
+    Found { prefix: "deploy", kinds: &[Kind::Deployment], by: None },
+    Found { prefix: "change_failure", kinds: &[Kind::Deployment], by: None },
+    Found { prefix: "batch_size", kinds: &[Kind::Deployment], by: None },
+    Found { prefix: "infra_cost", kinds: &[Kind::CostLine], by: None },
+    Found { prefix: "cost_", kinds: &[Kind::CostLine], by: None },
+    Found { prefix: "commitment", kinds: &[Kind::CostLine], by: None },
+    Found { prefix: "test", kinds: &[Kind::TestRun], by: None },
+    Found { prefix: "flaky", kinds: &[Kind::TestRun], by: None },
+    Found { prefix: "active_users", kinds: &[Kind::UserActivity], by: None },
+    Found { prefix: "stickiness", kinds: &[Kind::UserActivity], by: None },
+    Found { prefix: "code_coverage", kinds: &[Kind::Quality], by: None },
+    Found { prefix: "line_coverage", kinds: &[Kind::Quality], by: None },
+    Found { prefix: "branch_coverage", kinds: &[Kind::Quality], by: None },
+    Found { prefix: "new_code_coverage", kinds: &[Kind::Quality], by: None },
+    Found { prefix: "technical_debt", kinds: &[Kind::Quality], by: None },
+    Found { prefix: "findings", kinds: &[Kind::Quality], by: None },
+];
+
+/// The newest records behind a metric, and how many there are in all.
+fn focus_rows(
+    reader: &Reader,
+    scope: &dyn Fn(&[Kind], Option<Window>) -> RowQuery,
+    metric: &str,
+    span: Window,
+) -> Result<(Vec<Record>, u64), StoreError> {
+    let Some(found) = FOUND.iter().find(|f| metric.starts_with(f.prefix)) else { return Ok((Vec::new(), 0)) };
+    let Some(measure) = found.by else {
+        let rows = reader.rows(&scope(found.kinds, Some(span)))?;
+        let total = rows.len() as u64;
+        return Ok((rows, total));
+    };
+    let wanted = scope(found.kinds, None);
+    let mine =
+        |e: &&crate::kpi::fact::Event| wanted.teams.is_empty() || e.teams.iter().any(|(t, _)| wanted.teams.iter().any(|w| **w == **t));
+    let by = |measure| FactQuery { measures: vec![measure], keys: true, service: wanted.service.clone(), ..FactQuery::default() };
+    let facts = reader.facts(&by(measure), if measure == Measure::Pending { long_before(span.to) } else { span })?;
+    let mut events: Vec<_> = facts.of(measure).iter().filter(mine).collect();
+    events.sort_by_key(|e| std::cmp::Reverse(e.at));
+    let mut total = events.len() as u64;
+    let mut keys: Vec<String> = Vec::new();
+    if measure == Measure::Restore {
+        // Open incidents have not been restored, but they belong to the question.
+        let open = reader.facts(&by(Measure::Incident), long_before(span.to))?;
+        keys.extend(open.of(Measure::Incident).iter().filter(mine).filter(|e| e.flags & flag::OPEN != 0).map(|e| e.key.to_string()));
+        total += keys.len() as u64;
+    }
+    keys.extend(events.iter().take(MOST_ROWS).map(|e| e.key.to_string()));
+    keys.retain(|k| !k.is_empty());
+    let place: BTreeMap<String, usize> = keys.iter().enumerate().map(|(i, k)| (k.clone(), i)).collect();
+    if keys.is_empty() {
+        return Ok((Vec::new(), total));
+    }
+    let mut rows = reader.rows(&RowQuery { keys, limit: MOST_ROWS, ..RowQuery::default() })?;
+    rows.sort_by_key(|r| place.get(&r.key()).copied().unwrap_or(usize::MAX));
+    Ok((rows, total))
+}
+
+fn long_before(to: Time) -> Window {
+    Window::new(to - Duration::days(OPEN_FOR_DAYS), to)
+}
+
+/// Start of the calendar month before the one `at` lies in.
+fn month_before(at: Time, settings: &Settings) -> Time {
+    let day = at.with_timezone(&settings.zone).date_naive();
+    let first = day.with_day(1).unwrap_or(day);
+    let before = first.pred_opt().and_then(|d| d.with_day(1)).unwrap_or(first);
+    midnight(before, settings.zone)
+}
+
+/// End of the calendar month `at` lies in: recurring charges are known ahead.
+fn month_end(at: Time, settings: &Settings) -> Time {
+    let day = at.with_timezone(&settings.zone).date_naive();
+    let next = day.with_day(1).and_then(|d| d.checked_add_months(chrono::Months::new(1))).unwrap_or(day);
+    midnight(next, settings.zone)
+}
