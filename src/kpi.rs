@@ -14,6 +14,7 @@ pub mod library;
 pub mod live;
 pub mod quality;
 pub mod reliability;
+pub mod scope;
 pub mod split;
 
 use crate::domain::{

@@ -3,16 +3,420 @@
 //! Money is exact: decimals, one currency per value, splits that sum to the whole. Must not: add unlike currencies, add
 //! billed to effective cost, or add distinct users over days or products.
 
+mod allocate;
+mod convert;
+mod forecast;
 mod line;
+mod users;
 
+use std::{borrow::Cow, collections::BTreeMap};
+
+pub use allocate::{UNALLOCATED, allocate};
 pub use line::{cost_facts, month};
+use rust_decimal::prelude::ToPrimitive;
+pub use users::{month_named, month_of, whole_months};
 
-use super::Query;
-use crate::domain::value::Reading;
+use self::{
+    convert::{Purse, in_reporting_currency},
+    users::Active,
+};
+use super::{Query, Settings, fact::Cost, scope::Whose};
+use crate::domain::{
+    Decimal, Time,
+    team::UNATTRIBUTED,
+    value::{Datum, Reading, Scope, Status},
+    window::{Tz, Window},
+};
 
 /// Compute one metric of this quarter; `None` when the id is not one of them.
 #[must_use]
 pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
-    let _ = (metric, query);
-    None
+    let window = match query.scope {
+        Scope::Group(by, name) if by == "month" => {
+            month_named(name, query.settings.zone).unwrap_or(Window::new(query.window.from, query.window.from))
+        }
+        _ => query.window,
+    };
+    let query = &Query { window, ..*query };
+    Some(match metric {
+        "infra_cost.effective" | "infra_cost" => effective(query),
+        "infra_cost.billed" => billed(query),
+        "infra_cost.invoiced" => invoiced(query),
+        "infra_cost.daily" => daily(query),
+        "infra_cost.mtd" => forecast::month_to_date(query),
+        "infra_cost_forecast" => forecast::forecast(query),
+        "infra_cost_per_user" => per_user(query),
+        "cost_allocated_share" => allocated_share(query),
+        "commitment_unused_share" => unused_share(query),
+        "active_users.month" | "active_users" => users::monthly(query),
+        "active_users.daily_mean" => users::daily_mean(query),
+        "stickiness" => users::stickiness(query),
+        _ => return None,
+    })
+}
+
+/// The span of costs that evaluating a window needs: this month, and the last one for its shape and its users.
+#[must_use]
+pub fn reach(window: Window, as_of: Time, zone: Tz) -> Window {
+    let now = window.to.min(as_of);
+    let before = month_of(month_of(now, zone).from - chrono::Duration::milliseconds(1), zone);
+    // A recurring charge of this month counts whole in the forecast, so the month is needed to its end.
+    Window::new(window.from.min(before.from), window.to.max(month_of(now, zone).to))
+}
+
+/// Left out by configuration.
+fn is_excluded(cost: &Cost, settings: &Settings) -> bool {
+    settings.cost_exclude.iter().any(|c| c.eq_ignore_ascii_case(&cost.category))
+}
+
+fn float(amount: Decimal) -> f64 {
+    amount.to_f64().unwrap_or(f64::NAN)
+}
+
+/// Which amount of a cost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Amount {
+    Effective,
+    Billed,
+}
+
+impl Amount {
+    fn of(self, cost: &Cost) -> Decimal {
+        match self {
+            Self::Effective => cost.effective,
+            Self::Billed => cost.billed,
+        }
+    }
+}
+
+/// The costs of a scope.
+struct Lines<'a> {
+    costs: Cow<'a, [Cost]>,
+    settings: &'a Settings,
+    scope: &'a Scope,
+    whose: Whose<'a>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(query: &Query<'a>) -> Self {
+        let by_team = matches!(query.scope, Scope::Team(_));
+        Self::new(query, by_team)
+    }
+
+    /// With owners; costs that come without are allocated here (the engine does it once, when it loads them).
+    fn new(query: &Query<'a>, with_owners: bool) -> Self {
+        let costs = if with_owners && !allocate::is_allocated(&query.facts.costs) {
+            let mut costs = query.facts.costs.clone();
+            allocate(&mut costs, query.settings, query.roster);
+            Cow::Owned(costs)
+        } else {
+            Cow::Borrowed(query.facts.costs.as_slice())
+        };
+        Self { costs, settings: query.settings, scope: query.scope, whose: Whose::of(query) }
+    }
+
+    fn is_mine(&self, cost: &Cost) -> bool {
+        match self.scope {
+            Scope::Org => true,
+            Scope::Team(team) => match cost.team.as_deref() {
+                Some(UNATTRIBUTED | UNALLOCATED) | None => matches!(team.as_str(), UNATTRIBUTED | UNALLOCATED),
+                Some(owner) => self.whose.is_mine(owner),
+            },
+            Scope::Service(service) => &*cost.service == service,
+            Scope::Group(by, name) => match by.as_str() {
+                "month" => true,
+                "provider" => &*cost.provider == name,
+                "category" => &*cost.category == name,
+                "service" => &*cost.service == name,
+                key => cost.tags.get(key) == Some(name),
+            },
+        }
+    }
+
+    fn mine(&self) -> impl Iterator<Item = &Cost> {
+        self.costs.iter().filter(|c| !is_excluded(c, self.settings) && self.is_mine(c))
+    }
+
+    /// Costs that touch a window, with the part of their span inside it.
+    fn within(&self, window: Window) -> impl Iterator<Item = (&Cost, Window)> {
+        self.mine().filter_map(move |cost| {
+            let part = cost.span.intersect(&window);
+            let touches = part.from < part.to || (cost.span.from == cost.span.to && window.contains(cost.span.from));
+            touches.then_some((cost, part))
+        })
+    }
+
+    /// Sums of a window; a cost that reaches over its edge counts by time.
+    fn purse(&self, window: Window, amount: Amount) -> Purse {
+        let mut purse = Purse::default();
+        let mut months = Months::new(self.settings.zone);
+        for (cost, part) in self.within(window) {
+            purse.add(accrued(amount.of(cost), cost.span, part), &cost.currency, months.of(cost.span.from));
+        }
+        purse
+    }
+
+    fn in_reporting(&self, amount: Decimal, cost: &Cost) -> Option<Decimal> {
+        in_reporting_currency(amount, &cost.currency, &month(cost.span.from, self.settings.zone), self.settings)
+    }
+}
+
+/// What of an amount accrues in a part of its span; over adjacent parts the sum is exact.
+fn accrued(amount: Decimal, span: Window, part: Window) -> Decimal {
+    if part == span {
+        return amount;
+    }
+    let length = (span.to - span.from).num_milliseconds();
+    let until = |at: Time| line::share(amount, (at - span.from).num_milliseconds(), length);
+    until(part.to) - if part.from > span.from { until(part.from) } else { Decimal::ZERO }
+}
+
+/// Month names of instants that come mostly in order.
+struct Months {
+    zone: Tz,
+    last: Option<(Window, String)>,
+}
+
+impl Months {
+    fn new(zone: Tz) -> Self {
+        Self { zone, last: None }
+    }
+
+    fn of(&mut self, at: Time) -> &str {
+        if !self.last.as_ref().is_some_and(|(w, _)| w.contains(at)) {
+            self.last = None;
+        }
+        &self.last.get_or_insert_with(|| (month_of(at, self.zone), month(at, self.zone))).1
+    }
+}
+
+/// The window up to the evaluation instant.
+fn until_now(query: &Query<'_>) -> Window {
+    Window::new(query.window.from, query.window.to.min(query.settings.as_of))
+}
+
+/// A purse as one reading in the reporting currency, or why not.
+fn total(metric: &'static str, query: &Query<'_>, purse: &Purse, empty: &str) -> Reading {
+    let unit = query.settings.currency.clone();
+    if purse.n == 0 {
+        return Reading::none(metric, query.scope.clone(), unit, Status::NoData, empty);
+    }
+    match purse.total(query.settings) {
+        Ok(sum) => Reading::ok(metric, query.scope.clone(), unit, sum, purse.n),
+        Err(missing) => {
+            Reading::none(metric, query.scope.clone(), unit, Status::Error, &missing).with("partial", purse.by_currency(query.settings))
+        }
+    }
+}
+
+const NO_CHARGE: &str = "no charge in this window";
+
+fn effective(query: &Query<'_>) -> Reading {
+    let lines = Lines::of(query);
+    let window = until_now(query);
+    let mut reading = total("infra_cost.effective", query, &lines.purse(window, Amount::Effective), NO_CHARGE);
+    observed(&mut reading, &lines, window);
+    let restated: Purse = late(&lines, window);
+    if restated.n > 0
+        && let Ok(sum) = restated.total(query.settings)
+    {
+        reading.facts.insert("restated".into(), Datum::Money(sum));
+    }
+    reading
+}
+
+/// Charges of this window that a later bill brought: corrections restate the past, visibly.
+fn late(lines: &Lines<'_>, window: Window) -> Purse {
+    let mut purse = Purse::default();
+    let mut months = Months::new(lines.settings.zone);
+    for (cost, part) in lines.within(window) {
+        let month = months.of(cost.span.from);
+        if &*cost.billing_month > month {
+            purse.add(accrued(cost.effective, cost.span, part), &cost.currency, month);
+        }
+    }
+    purse
+}
+
+/// Age, coverage (share of days with any charge) and finality.
+fn observed(reading: &mut Reading, lines: &Lines<'_>, window: Window) {
+    let zone = lines.settings.zone;
+    let (mut days, mut estimated, mut newest) = (std::collections::BTreeSet::new(), 0_u64, None);
+    for (cost, part) in lines.within(window) {
+        days.insert(cost.span.from.with_timezone(&zone).date_naive());
+        estimated += u64::from(cost.estimated);
+        newest = newest.max(Some(part.to));
+    }
+    let all = window.days(zone).len();
+    reading.coverage = (all > 0 && !days.is_empty()).then(|| (days.len() as f64 / all as f64).min(1.0));
+    reading.measured_at = newest;
+    if estimated > 0 && reading.status == Status::Ok {
+        reading.status = Status::Provisional;
+        reading.reason = Some(format!("{estimated} of {} charges are not final at the provider", reading.n));
+    }
+}
+
+fn billed(query: &Query<'_>) -> Reading {
+    const ID: &str = "infra_cost.billed";
+    let lines = Lines::of(query);
+    let window = until_now(query);
+    let purse = lines.purse(window, Amount::Billed);
+    if purse.n > 0 && lines.within(window).all(|(c, _)| c.billed.is_zero()) && lines.within(window).any(|(c, _)| !c.effective.is_zero()) {
+        return Reading::none(
+            ID,
+            query.scope.clone(),
+            query.settings.currency.clone(),
+            Status::NoData,
+            "the bills say nothing of billed cost",
+        );
+    }
+    let mut reading = total(ID, query, &purse, NO_CHARGE);
+    observed(&mut reading, &lines, window);
+    reading
+}
+
+/// Billed cost of the billing periods that begin in the window, whenever the charges were for.
+fn invoiced(query: &Query<'_>) -> Reading {
+    let lines = Lines::of(query);
+    let (zone, window) = (query.settings.zone, until_now(query));
+    let mut purse = Purse::default();
+    let mut begins: BTreeMap<&str, Option<Window>> = BTreeMap::new();
+    let mut open = false;
+    for cost in lines.mine() {
+        let period = *begins.entry(&cost.billing_month).or_insert_with(|| month_named(&cost.billing_month, zone));
+        if let Some(period) = period.filter(|p| window.contains(p.from)) {
+            purse.add(cost.billed, &cost.currency, &cost.billing_month);
+            open |= period.to > query.settings.as_of;
+        }
+    }
+    let mut reading = total("infra_cost.invoiced", query, &purse, "no billing period begins in this window");
+    if open && reading.status == Status::Ok {
+        reading.status = Status::Provisional;
+        reading.reason = Some("a billing period is not over".into());
+    }
+    reading
+}
+
+fn daily(query: &Query<'_>) -> Reading {
+    const ID: &str = "infra_cost.daily";
+    let lines = Lines::of(query);
+    let unit = query.settings.currency.clone();
+    let mut days: BTreeMap<String, Purse> = BTreeMap::new();
+    let mut months = Months::new(query.settings.zone);
+    let mut n = 0;
+    for (cost, part) in lines.within(until_now(query)) {
+        let day = cost.span.from.with_timezone(&query.settings.zone).date_naive().to_string();
+        days.entry(day).or_default().add(accrued(cost.effective, cost.span, part), &cost.currency, months.of(cost.span.from));
+        n += 1;
+    }
+    if days.is_empty() {
+        return Reading::none(ID, query.scope.clone(), unit, Status::NoData, NO_CHARGE);
+    }
+    let mut map = BTreeMap::new();
+    for (day, purse) in days {
+        match purse.total(query.settings) {
+            Ok(sum) => map.insert(day, Datum::Money(sum)),
+            Err(missing) => return Reading::none(ID, query.scope.clone(), unit, Status::Error, &missing),
+        };
+    }
+    Reading::ok(ID, query.scope.clone(), unit, Datum::Map(map), n)
+}
+
+/// Effective cost over monthly active users, of the same months: those inside the window, else the last complete one.
+fn per_user(query: &Query<'_>) -> Reading {
+    const ID: &str = "infra_cost_per_user";
+    let unit = format!("{}/user", query.settings.currency);
+    let none = |status, why: &str| Reading::none(ID, query.scope.clone(), unit.clone(), status, why);
+    let zone = query.settings.zone;
+    let now = query.window.to.min(query.settings.as_of);
+    let mut months = whole_months(until_now(query), zone);
+    if months.is_empty() {
+        months.push(month_of(month_of(now, zone).from - chrono::Duration::milliseconds(1), zone));
+    }
+    let lines = Lines::of(query);
+    let (mut cost, mut active, mut names) = (Decimal::ZERO, 0.0, Vec::new());
+    let mut why = "no user activity in these months";
+    for span in months {
+        let users = match users::distinct(query, span) {
+            Active::Users(n) if n > 0.0 => n,
+            Active::NotAdditive => {
+                why = "users are counted per product; open one, or send a count for all";
+                continue;
+            }
+            _ => continue,
+        };
+        let purse = lines.purse(span, Amount::Effective);
+        if purse.n == 0 {
+            why = "users are known for these months, cost is not";
+            continue;
+        }
+        match purse.total(query.settings) {
+            Ok(sum) => cost += sum,
+            Err(missing) => return none(Status::Error, &missing),
+        }
+        active += users;
+        names.push(month(span.from, zone));
+    }
+    if active <= 0.0 {
+        return none(Status::NoData, why);
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of users")]
+    let n = active.round() as u64;
+    Reading::ok(ID, query.scope.clone(), unit.clone(), float(cost) / active, n).with("months", names).with("cost", cost)
+}
+
+/// A share of effective cost, by two sums in the reporting currency.
+fn share(metric: &'static str, query: &Query<'_>, part: &Purse, whole: &Purse, empty: &str) -> Reading {
+    let none = |status, why: &str| Reading::none(metric, query.scope.clone(), "ratio", status, why);
+    match (part.total(query.settings), whole.total(query.settings)) {
+        (Ok(part), Ok(whole)) if whole > Decimal::ZERO => {
+            let value = part.checked_div(whole).map_or(f64::NAN, float);
+            Reading::ok(metric, query.scope.clone(), "ratio", value, 0).with("part", part).with("whole", whole)
+        }
+        (Ok(_), Ok(_)) => none(Status::NoData, empty),
+        (Err(missing), _) | (_, Err(missing)) => none(Status::Error, &missing),
+    }
+}
+
+fn allocated_share(query: &Query<'_>) -> Reading {
+    const ID: &str = "cost_allocated_share";
+    if matches!(query.scope, Scope::Team(_)) {
+        return Reading::none(
+            ID,
+            query.scope.clone(),
+            "ratio",
+            Status::NoData,
+            "a team's cost is allocated by definition; see the whole organisation",
+        );
+    }
+    let lines = Lines::new(query, true);
+    let window = until_now(query);
+    let (mut owned, mut all) = (Purse::default(), Purse::default());
+    let mut months = Months::new(query.settings.zone);
+    for (cost, inside) in lines.within(window) {
+        let amount = accrued(cost.effective, cost.span, inside);
+        let month = months.of(cost.span.from);
+        all.add(amount, &cost.currency, month);
+        if cost.team.as_deref().is_some_and(|t| t != UNATTRIBUTED && t != UNALLOCATED) {
+            owned.add(amount, &cost.currency, month);
+        }
+    }
+    let n = all.n;
+    Reading { n, ..share(ID, query, &owned, &all, NO_CHARGE) }
+}
+
+fn unused_share(query: &Query<'_>) -> Reading {
+    let lines = Lines::of(query);
+    let (mut unused, mut all) = (Purse::default(), Purse::default());
+    let mut months = Months::new(query.settings.zone);
+    for (cost, inside) in lines.within(until_now(query)).filter(|(c, _)| !c.commitment.is_empty()) {
+        let amount = accrued(cost.effective, cost.span, inside);
+        let month = months.of(cost.span.from);
+        all.add(amount, &cost.currency, month);
+        if cost.commitment.eq_ignore_ascii_case("unused") {
+            unused.add(amount, &cost.currency, month);
+        }
+    }
+    let n = all.n;
+    Reading { n, ..share("commitment_unused_share", query, &unused, &all, "no commitment in this window") }
 }

@@ -204,6 +204,7 @@ fn configure(config: &Value, rules: &mut Rules, settings: &mut Settings) -> Resu
             "production" => rules.production = texts(&value),
             "hotfix_patterns" => rules.hotfix_patterns = texts(&value),
             "uptime.unknown" => settings.uptime_unknown = unknown(word)?,
+            "cost.exclude" => settings.cost_exclude = texts(&value),
             "uptime.exclude_maintenance" => settings.exclude_maintenance = yes,
             "quality.stale_after_d" => settings.quality_stale_after_s = number.ok_or("quality.stale_after_d is no number")? * 86_400.0,
             _ => return Err(format!("config: nothing knows {key}")),
