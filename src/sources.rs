@@ -6,7 +6,9 @@
 
 pub mod clean;
 pub mod http;
+pub mod paths;
 pub mod probe;
+pub mod records;
 
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
 
@@ -145,7 +147,7 @@ pub struct Kind {
 }
 
 /// Every kind.
-pub const KINDS: &[&Kind] = &[&probe::KIND];
+pub const KINDS: &[&Kind] = &[&probe::KIND, &records::KIND];
 
 /// The kind of a name.
 #[must_use]

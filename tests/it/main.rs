@@ -6,6 +6,7 @@ mod config;
 mod engine;
 mod kpis;
 mod pty;
+mod records;
 mod screens;
 mod sources;
 mod store;
