@@ -202,6 +202,14 @@ impl Reader {
         Ok(Derived::default())
     }
 
+    /// Changes when another process has committed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
     /// A source's cursor; empty at first.
     ///
     /// # Errors
