@@ -21,13 +21,26 @@ use crate::{
             Board, Look,
             build::{Behind, MOST_ROWS, Material, build, window},
         },
+        cost,
         fact::{Facts, Measure, flag},
     },
     store::{FactQuery, Reader, RowQuery, StoreError},
 };
 
 /// Live series that formulas read.
-const LIVE: &[&str] = &["probe", "requests", "errors", "latency", "page_load", "active_users", "transactions"];
+const LIVE: &[&str] = &[
+    "probe",
+    "probe_latency",
+    "requests",
+    "errors",
+    "latency",
+    "latency_p50",
+    "latency_p95",
+    "latency_p99",
+    "page_load",
+    "active_users",
+    "transactions",
+];
 
 /// Kinds with few rows, read as they are.
 const SMALL: &[Kind] = &[
@@ -55,6 +68,7 @@ const OPEN_FOR_DAYS: i64 = 730;
 pub fn facts(
     reader: &Reader,
     settings: &Settings,
+    roster: &Roster,
     service: Option<&str>,
     span: Window,
     stages: bool,
@@ -77,6 +91,7 @@ pub fn facts(
     let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
+    cost::allocate(&mut facts.costs, settings, roster);
     facts.sort();
     Ok(facts)
 }
@@ -95,7 +110,7 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         _ => None,
     };
     let delivery = look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Delivery);
-    let facts = facts(reader, &settings, service, Window::new(span.before().from, span.to), delivery, false)?;
+    let facts = facts(reader, &settings, &roster, service, Window::new(span.before().from, span.to), delivery, false)?;
     let behind = behind(reader, &roster, look, span, as_of)?;
     Ok(build(&Material {
         look,

@@ -55,15 +55,6 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     })
 }
 
-/// The span of costs that evaluating a window needs: this month, and the last one for its shape and its users.
-#[must_use]
-pub fn reach(window: Window, as_of: Time, zone: Tz) -> Window {
-    let now = window.to.min(as_of);
-    let before = month_of(month_of(now, zone).from - chrono::Duration::milliseconds(1), zone);
-    // A recurring charge of this month counts whole in the forecast, so the month is needed to its end.
-    Window::new(window.from.min(before.from), window.to.max(month_of(now, zone).to))
-}
-
 /// Left out by configuration.
 fn is_excluded(cost: &Cost, settings: &Settings) -> bool {
     settings.cost_exclude.iter().any(|c| c.eq_ignore_ascii_case(&cost.category))

@@ -5,10 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use super::fact::{Facts, Owners};
+use super::{
+    fact::{Facts, Owners},
+    scope,
+};
 use crate::domain::{
     record::{Body, Record},
-    team::Roster,
+    team::{Roster, UNATTRIBUTED},
 };
 
 impl Facts {
@@ -49,7 +52,8 @@ impl Facts {
                 None => vec![team.to_owned()],
             }
         };
-        self.cut(|teams, explicit| {
+        let owner = |r: &Record| scope::owner(r, roster).unwrap_or(UNATTRIBUTED).to_owned();
+        self.cut(owner, |teams, explicit| {
             let mut names: Vec<String> = teams.iter().flat_map(|(t, _)| of(t)).chain(explicit.into_iter().flat_map(of)).collect();
             names.sort();
             names.dedup();
@@ -101,7 +105,11 @@ impl Facts {
         count.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(team, _)| Arc::clone(team))
     }
 
-    fn cut(&self, names: impl Fn(&[(Arc<str>, f64)], Option<&str>) -> Vec<String>) -> BTreeMap<String, Facts> {
+    fn cut(
+        &self,
+        owner: impl Fn(&Record) -> String,
+        names: impl Fn(&[(Arc<str>, f64)], Option<&str>) -> Vec<String>,
+    ) -> BTreeMap<String, Facts> {
         let mut out: BTreeMap<String, Facts> = BTreeMap::new();
         for (measure, events) in &self.events {
             let mut owners: Option<&Owners> = None;
@@ -127,7 +135,7 @@ impl Facts {
             }
         }
         let named: Vec<(Vec<String>, &Arc<Record>)> =
-            self.records.iter().filter(|r| !shared(r)).map(|r| (names(&[], r.team.as_deref()), r)).collect();
+            self.records.iter().filter(|r| !shared(r)).map(|r| (names(&[], Some(&owner(r))), r)).collect();
         for (teams, _) in &named {
             for name in teams {
                 by_name(&mut out, name);

@@ -201,3 +201,98 @@ fn share_out(mut lines: Vec<Cost>, weights: &ByTeam, out: &mut Vec<Cost>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        record::{Body, CostLine, Record},
+        window::Tz,
+    };
+
+    /// An amount and its tags.
+    type Line = (&'static str, &'static [(&'static str, &'static str)]);
+
+    fn costs(lines: &[Line]) -> Vec<Cost> {
+        let record = |(i, (cost, tags)): (usize, &Line)| {
+            let line = CostLine {
+                effective_cost: Some(cost.parse().unwrap()),
+                charge_period_start: Some("2026-03-01T00:00:00Z".parse().unwrap()),
+                charge_period_end: Some("2026-03-08T00:00:00Z".parse().unwrap()),
+                tags: tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+                ..CostLine::default()
+            };
+            Record::new("bill", i.to_string(), Body::CostLine(line))
+        };
+        lines.iter().enumerate().flat_map(|l| super::super::cost_facts(&record(l), Tz::UTC)).collect()
+    }
+
+    fn settings(proportional: bool) -> Settings {
+        let mut settings = Settings::default();
+        settings.allocation.shared = vec![Shared { tags: [("pool".to_owned(), "shared".to_owned())].into(), proportional }];
+        settings
+    }
+
+    fn by_team(costs: &[Cost]) -> Vec<(String, String)> {
+        let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
+        for c in costs {
+            *sums.entry(c.team.as_deref().unwrap()).or_default() += c.effective;
+        }
+        sums.into_iter().map(|(t, s)| (t.to_owned(), s.normalize().to_string())).collect()
+    }
+
+    const LINES: &[Line] = &[
+        ("400", &[("team", "pay")]),
+        ("200", &[("Team", "PAY")]),
+        ("300", &[("owner", "search")]),
+        ("100", &[("Pool", "Shared")]),
+        ("7.77", &[]),
+    ];
+
+    #[test]
+    fn a_pool_is_split_to_the_cent_and_nothing_is_lost() {
+        let mut costs = costs(LINES);
+        let total: Decimal = costs.iter().map(|c| c.effective).sum();
+        allocate(&mut costs, &settings(true), &Roster::default());
+        let pair = |t: &str, s: &str| (t.to_owned(), s.to_owned());
+        assert_eq!(by_team(&costs), [pair("pay", "666.67"), pair("search", "333.33"), pair(UNATTRIBUTED, "7.77")]);
+        assert_eq!(costs.iter().map(|c| c.effective).sum::<Decimal>(), total);
+    }
+
+    #[test]
+    fn doing_it_again_changes_nothing() {
+        let mut costs = costs(LINES);
+        allocate(&mut costs, &settings(true), &Roster::default());
+        let once = costs.clone();
+        allocate(&mut costs, &settings(true), &Roster::default());
+        assert_eq!(costs, once);
+    }
+
+    #[test]
+    fn every_day_of_a_pool_stays_whole() {
+        let mut costs = costs(LINES);
+        let day = |costs: &[Cost]| {
+            let first = costs[0].span;
+            costs.iter().filter(|c| c.span == first).map(|c| c.effective).sum::<Decimal>()
+        };
+        let before = day(&costs);
+        allocate(&mut costs, &settings(true), &Roster::default());
+        assert_eq!(day(&costs), before);
+    }
+
+    #[test]
+    fn equal_pools_reach_teams_without_direct_cost() {
+        let mut costs = costs(LINES);
+        let mut roster = Roster::default();
+        roster.teams.push(crate::domain::team::Team { name: "risk".into(), parent: None });
+        allocate(&mut costs, &settings(false), &roster);
+        assert_eq!(by_team(&costs).iter().map(|(_, s)| s.as_str()).collect::<Vec<_>>(), ["633.34", "33.33", "333.33", "7.77"]);
+    }
+
+    #[test]
+    fn a_pool_that_nobody_takes_part_in_stays_visible() {
+        let mut costs = costs(&LINES[3..]);
+        allocate(&mut costs, &settings(true), &Roster::default());
+        assert_eq!(by_team(&costs), [(UNATTRIBUTED.to_owned(), "107.77".to_owned())]);
+    }
+}
