@@ -116,6 +116,10 @@ pub struct Shipment {
     pub bot: bool,
     /// Why it has no lead time: `first_deployment`, `negative`, `no_start`.
     pub left_out: Option<&'static str>,
+    /// What is odd about a lead time that stands: `deployed_before_merge`, `negative_stage`.
+    pub anomaly: Option<&'static str>,
+    /// Another service had shipped it before: it counts for this service only.
+    pub again: bool,
 }
 
 /// Names of the stages, in the order of [`Shipment::stages_s`].
@@ -152,13 +156,46 @@ pub struct Derived {
 }
 
 pub mod attribute;
-pub mod classify;
-pub mod link;
-pub mod ship;
+mod classify;
+pub mod codeowners;
+pub mod course;
+mod graph;
+mod link;
+mod partition;
+mod ship;
 
-/// Derive everything for one partition. Deterministic: the order of `records` does not matter.
+/// The newest revision of every identity, without tombstones, in no order.
+pub fn newest(records: &[Record]) -> impl Iterator<Item = &Record> {
+    partition::newest(records)
+}
+
+/// Derive everything for one partition. Deterministic: the order of `records` and repetition do not matter.
 #[must_use]
 pub fn derive(input: Input<'_>) -> Derived {
-    let _ = input;
-    Derived::default()
+    let partition = partition::Partition::new(input.records, input.now);
+    let graph = graph::Graph::new(&partition);
+    let (deployments, changes, incidents) = (partition.deployment_names(), partition.change_names(), partition.incident_names());
+    let (mut classes, rollbacks) = classify::classify(&partition, &graph, &deployments, input.rules);
+    let shipping = ship::ship(&partition, &graph, &changes, &classes, input.roster);
+    let linker = link::Linker {
+        partition: &partition,
+        deployments: &deployments,
+        changes: &changes,
+        incidents: &incidents,
+        shipped: &shipping.shipped,
+        rules: input.rules,
+        now: input.now,
+    };
+    let (links, unlinked) = link::link(&linker, &mut classes, rollbacks);
+    for class in &mut classes {
+        class.rework &= class.counted; // only what counts can be rework
+    }
+    Derived {
+        shipments: ship::shipments(&partition, &graph, &shipping),
+        pending: shipping.pending.iter().map(|i| partition.changes[*i].key.clone()).collect(),
+        links,
+        unlinked,
+        attributions: attribute::attributions(&partition, &shipping.shipped, input.roster),
+        classes: partition.deployments.iter().map(|d| d.key.clone()).zip(classes).collect(),
+    }
 }

@@ -113,10 +113,10 @@ impl Record {
         (self.updated_at.or_else(|| self.event_time()), self.seq)
     }
 
-    /// `source/id`, as rows, links and `explain` name a record.
+    /// `source/id`, as rows, links and `explain` name a record; the bare id when no source is named.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}/{}", self.source, self.id)
+        if self.source.is_empty() { self.id.clone() } else { format!("{}/{}", self.source, self.id) }
     }
 }
 

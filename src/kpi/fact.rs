@@ -9,8 +9,11 @@
 //! Costs are split over the days they are charged for ([`Cost`], exact decimals). Kinds with few rows (quality, test
 //! runs, users, …) are kept as the records they are.
 
+mod derived;
+
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use self::derived::from_derived;
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
 /// Teams and their shares of one fact; the shares sum to 1. Interned: facts of one owner share one list.
@@ -31,9 +34,11 @@ pub enum Measure {
     Recovery = 5,
     /// A resolved incident, at its final resolution: values[0] = sum of open intervals, values[1] = elapsed (s).
     Restore = 6,
-    /// Its stages detect, acknowledge, mitigate (s).
+    /// Its stages detect, acknowledge, mitigate (s); they sum to the open intervals. values[3] = mitigate of elapsed time.
     RestoreStages = 7,
-    /// An incident, at its start. `flags`: linked, re-opened, open.
+    /// An incident, at its start. `flags`: linked, re-opened, open. values[0] = its end (ms since the epoch, infinite while
+    /// open), values[1] = seconds it was open before its last opening, values[2] = its last opening (ms). No values: it is
+    /// over, but nobody says since when.
     Incident = 8,
     /// A time of outage, at its start: values[0] = end (ms since the epoch), values[1] = weight 0..1. An open one ends at
     /// the largest time.
@@ -90,6 +95,12 @@ pub mod flag {
     pub const REOPENED: u16 = 8192;
     /// Incident: still open.
     pub const OPEN: u16 = 16384;
+    /// Any: another service's fact stands for the same thing; counts for its own service only.
+    pub const AGAIN: u16 = 32768;
+    /// Lead time: deployed before it was merged; the value stands. (Bits are per measure.)
+    pub const BEFORE_MERGE: u16 = 4096;
+    /// Lead time: its boundaries are in an impossible order; the value stands.
+    pub const NEGATIVE_STAGE: u16 = 8192;
 }
 
 /// One event fact.
@@ -303,11 +314,4 @@ impl Facts {
             }
         }
     }
-}
-
-/// Event facts of derived records. Pure; `records` are the ones the ledger read.
-#[must_use]
-pub fn from_derived(records: &[Record], derived: &crate::ledger::Derived, rules: &crate::ledger::Rules) -> BTreeMap<Measure, Vec<Event>> {
-    let _ = (records, derived, rules);
-    BTreeMap::new()
 }

@@ -1,0 +1,252 @@
+//! Event facts of derived records. Decides nothing: what counted, shipped, failed or was linked is the ledger's say.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{Event, Measure, Owners, Values, flag};
+use crate::{
+    domain::{
+        Time,
+        record::{Body, DeployStatus, Deployment, Incident, Record},
+        team::UNATTRIBUTED,
+        window::millis,
+    },
+    ledger::{
+        Attribution, Derived, Rules, Shipment,
+        course::{Course, seconds},
+    },
+};
+
+/// Event facts of derived records. Pure; `records` are the ones the ledger read, `_rules` the ones it went by (facts
+/// carry both readings where a rule chooses between two).
+#[must_use]
+pub fn from_derived(records: &[Record], derived: &Derived, _rules: &Rules) -> BTreeMap<Measure, Vec<Event>> {
+    let mut writer = Writer { records: crate::ledger::newest(records).map(|r| (r.key(), r)).collect(), derived, ..Writer::default() };
+    writer.deployments();
+    for shipment in &derived.shipments {
+        writer.shipment(shipment);
+    }
+    writer.pending();
+    writer.incidents();
+    writer.out
+}
+
+/// Hash of what counts once; stable over runs and machines, because stores keep it (FNV-1a).
+fn group(parts: [&str; 2]) -> u64 {
+    let bytes = parts[0].bytes().chain([0]).chain(parts[1].bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+struct Writer<'a> {
+    records: HashMap<String, &'a Record>,
+    derived: &'a Derived,
+    words: HashMap<String, Arc<str>>,
+    owners: HashMap<String, Owners>,
+    out: BTreeMap<Measure, Vec<Event>>,
+}
+
+impl Default for Writer<'_> {
+    fn default() -> Self {
+        const NOTHING: &Derived = &Derived {
+            classes: BTreeMap::new(),
+            shipments: Vec::new(),
+            pending: Vec::new(),
+            links: Vec::new(),
+            unlinked: Vec::new(),
+            attributions: BTreeMap::new(),
+        };
+        Self { records: HashMap::new(), derived: NOTHING, words: HashMap::new(), owners: HashMap::new(), out: BTreeMap::new() }
+    }
+}
+
+impl<'a> Writer<'a> {
+    fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(text) {
+            return Arc::clone(known);
+        }
+        let word: Arc<str> = text.into();
+        self.words.insert(text.to_owned(), Arc::clone(&word));
+        word
+    }
+
+    fn owners(&mut self, key: &str) -> Owners {
+        let attribution: Option<&Attribution> = self.derived.attributions.get(key);
+        let name: String = attribution.iter().flat_map(|a| &a.shares).map(|s| format!("{}\0{}\0", s.team, s.share.to_bits())).collect();
+        if let Some(known) = self.owners.get(&name) {
+            return Arc::clone(known);
+        }
+        let owners: Owners = match attribution {
+            Some(a) if !a.shares.is_empty() => a.shares.iter().map(|s| (s.team.as_str().into(), s.share)).collect(),
+            _ => Arc::new([(UNATTRIBUTED.into(), 1.0)]),
+        };
+        self.owners.insert(name, Arc::clone(&owners));
+        owners
+    }
+
+    fn deployment_of(&self, key: &str) -> Option<(&'a Record, &'a Deployment)> {
+        let record = *self.records.get(key)?;
+        match &record.body {
+            Body::Deployment(d) => Some((record, d)),
+            _ => None,
+        }
+    }
+
+    fn event(&mut self, key: &str, at: Time, service: &str, flags: u16) -> Event {
+        Event {
+            at,
+            service: self.word(service),
+            teams: self.owners(key),
+            flags,
+            group: group(["", key]),
+            key: self.word(key),
+            values: Values::default(),
+        }
+    }
+
+    fn push(&mut self, measure: Measure, event: Event) {
+        self.out.entry(measure).or_default().push(event);
+    }
+
+    fn deployments(&mut self) {
+        let derived = self.derived;
+        let mut impact: BTreeMap<&str, Time> = BTreeMap::new();
+        for link in &derived.links {
+            if let Some(start) = self.records.get(&link.incident).and_then(|r| Some(course(r)?.1.start)) {
+                impact.entry(&link.deployment).and_modify(|at| *at = (*at).min(start)).or_insert(start);
+            }
+        }
+        for (key, class) in derived.classes.iter().filter(|(_, c)| c.production) {
+            let Some((record, body)) = self.deployment_of(key) else { continue };
+            let Some(at) = body.finished_at.or_else(|| record.event_time()) else { continue };
+            if !matches!(body.status, DeployStatus::Success | DeployStatus::Failure) {
+                continue;
+            }
+            let bits = [
+                (body.status == DeployStatus::Success, flag::SUCCESS),
+                (class.counted, flag::COUNTED),
+                (class.rollback, flag::ROLLBACK),
+                (class.rework, flag::REWORK),
+                (class.failed, flag::FAILED),
+                (class.redeploy, flag::REDEPLOY),
+                (body.assumed, flag::ASSUMED),
+            ];
+            let service = record.service.as_deref().unwrap_or_default();
+            let mut event = self.event(key, at, service, bits_of(&bits));
+            if let Some(release) = &body.group_id {
+                event.group = group([&record.source, release]);
+            }
+            self.push(Measure::Deployment, event);
+            if let Some(recovered) = class.recovered_at {
+                let from_impact = impact.get(key.as_str()).copied().unwrap_or(at);
+                let mut event = self.event(key, recovered, service, bits_of(&bits));
+                event.values = [seconds(at, recovered).max(0.0), seconds(from_impact, recovered).max(0.0)].into();
+                self.push(Measure::Recovery, event);
+            }
+        }
+    }
+
+    fn shipment(&mut self, s: &Shipment) {
+        let assumed = self.deployment_of(&s.deployment).is_some_and(|(_, d)| d.assumed);
+        let flags = bits_of(&[
+            (assumed, flag::ASSUMED),
+            (s.bot, flag::BOT),
+            (s.unreviewed, flag::UNREVIEWED),
+            (s.left_out == Some("first_deployment"), flag::FIRST),
+            (s.left_out == Some("negative"), flag::NEGATIVE),
+            (s.left_out == Some("no_start"), flag::NO_START),
+            (s.anomaly == Some("deployed_before_merge"), flag::BEFORE_MERGE),
+            (s.anomaly == Some("negative_stage"), flag::NEGATIVE_STAGE),
+            (s.again, flag::AGAIN),
+        ]);
+        let event = self.event(&s.change, s.at, s.service.as_deref().unwrap_or_default(), flags);
+        let Some(lead_time) = s.lead_time_s else {
+            self.push(Measure::LeadTime, event);
+            return;
+        };
+        for commit in &s.commits_s {
+            self.push(Measure::CommitLeadTime, Event { values: [*commit].into(), ..event.clone() });
+        }
+        self.push(Measure::LeadStages, Event { values: s.stages_s.into(), ..event.clone() });
+        self.push(Measure::LeadTime, Event { values: [lead_time].into(), ..event });
+    }
+
+    fn pending(&mut self) {
+        for key in &self.derived.pending {
+            let Some(Body::Change(change)) = self.records.get(key).map(|r| &r.body) else { continue };
+            let (Some(merged), bot) = (change.merged_at, change.author_is_bot) else { continue };
+            let service = self.records[key].service.clone().unwrap_or_default();
+            let event = self.event(key, merged, &service, bits_of(&[(bot, flag::BOT)]));
+            self.push(Measure::Pending, event);
+        }
+    }
+
+    fn incidents(&mut self) {
+        let derived = self.derived;
+        let linked: BTreeSet<&str> = derived.links.iter().map(|l| l.incident.as_str()).collect();
+        let unlinked: BTreeSet<&str> = derived.unlinked.iter().map(String::as_str).collect();
+        for key in linked.union(&unlinked) {
+            let Some((record, (incident, course))) = self.records.get(*key).and_then(|r| Some((*r, self::course(r)?))) else { continue };
+            let mut services = crate::ledger::attribute::services_of(record);
+            if services.is_empty() {
+                services.push("");
+            }
+            for (i, service) in services.into_iter().enumerate() {
+                let flags = bits_of(&[
+                    (linked.contains(key), flag::LINKED),
+                    (course.reopened(), flag::REOPENED),
+                    (course.end().is_none() && !course.end_unknown, flag::OPEN),
+                    (i > 0, flag::AGAIN),
+                ]);
+                let event = self.event(key, course.start, service, flags);
+                self.incident(incident, &course, event);
+            }
+        }
+    }
+
+    /// The facts of one incident in one of its services.
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds of any real date are far below 2^53")]
+    fn incident(&mut self, incident: &Incident, course: &Course, event: Event) {
+        let end_ms = course.end().map_or(f64::INFINITY, |end| millis(end) as f64);
+        if let Some(weight) = incident.availability_impact.filter(|_| !course.end_unknown) {
+            for (from, to) in &course.open {
+                let to_ms = to.map_or(f64::INFINITY, |to| millis(to) as f64);
+                self.push(Measure::Outage, Event { at: *from, values: [to_ms, weight.clamp(0.0, 1.0)].into(), ..event.clone() });
+            }
+        }
+        if let Some(end) = course.end() {
+            let open = course.earlier_open_s() + seconds(course.last_from(), end);
+            let elapsed = seconds(course.start, end);
+            let stages = stages(incident, course.start, end);
+            let spent = stages[0] + stages[1];
+            let stages = [stages[0], stages[1], open - spent, elapsed - spent];
+            self.push(Measure::Restore, Event { at: end, values: [open, elapsed].into(), ..event.clone() });
+            self.push(Measure::RestoreStages, Event { at: end, values: stages.into(), ..event.clone() });
+        }
+        let values = if course.end_unknown {
+            Values::default()
+        } else {
+            [end_ms, course.earlier_open_s(), millis(course.last_from()) as f64].into()
+        };
+        self.push(Measure::Incident, Event { values, ..event });
+    }
+}
+
+fn course(record: &Record) -> Option<(&Incident, Course)> {
+    match &record.body {
+        Body::Incident(incident) => Some((incident, Course::of(record, incident)?)),
+        _ => None,
+    }
+}
+
+/// Seconds to detect and to acknowledge; a missing boundary makes a stage of no length.
+fn stages(incident: &Incident, start: Time, end: Time) -> [f64; 2] {
+    let detected = incident.detected_at.unwrap_or(start).clamp(start, end.max(start));
+    let acknowledged = incident.acknowledged_at.unwrap_or(detected).clamp(detected, end.max(detected));
+    [seconds(start, detected), seconds(detected, acknowledged)]
+}
+
+fn bits_of(bits: &[(bool, u16)]) -> u16 {
+    bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit)
+}
