@@ -5,7 +5,9 @@
 //! `cost`, `quality`). Readings, series, rows and markers for what is looked at become the **board**, the one thing
 //! the screen and the commands show. No clock, no storage, no I/O.
 
+pub mod bands;
 pub mod board;
+mod cohort;
 pub mod cost;
 pub mod delivery;
 pub mod fact;
@@ -14,6 +16,7 @@ pub mod library;
 pub mod live;
 pub mod quality;
 pub mod reliability;
+pub mod restore;
 pub mod scope;
 pub mod split;
 
@@ -55,6 +58,9 @@ pub struct Settings {
     pub reopened_elapsed: bool,
     /// Clock of a failed deployment's recovery starts at the incident. Default false: at the deployment.
     pub recovery_from_impact: bool,
+    /// Failed production attempts count as failed deployments in the change failure rate. Default false: they ship
+    /// nothing, and have a rate of their own.
+    pub count_failed_attempts: bool,
 }
 
 impl Default for Settings {
@@ -74,6 +80,7 @@ impl Default for Settings {
             allocation: fact::Allocation::default(),
             reopened_elapsed: false,
             recovery_from_impact: false,
+            count_failed_attempts: false,
         }
     }
 }
@@ -110,6 +117,7 @@ pub struct Query<'a> {
 pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     delivery::evaluate(metric, query)
         .or_else(|| reliability::evaluate(metric, query))
+        .or_else(|| restore::evaluate(metric, query))
         .or_else(|| cost::evaluate(metric, query))
         .or_else(|| quality::evaluate(metric, query))
 }

@@ -6,7 +6,7 @@ pub const Z95: f64 = 1.959_963_984_540_054;
 /// Wilson's 95 % interval of a proportion `k` of `n`; `None` when `n` is not positive. `k` and `n` may be weights.
 #[must_use]
 pub fn wilson95(k: f64, n: f64) -> Option<(f64, f64)> {
-    if !(n > 0.0) {
+    if n.is_nan() || n <= 0.0 {
         return None;
     }
     let (p, z2) = (k / n, Z95 * Z95);

@@ -178,6 +178,7 @@ impl<'a> Check<'a> {
             per_commit: raw.per_commit.unwrap_or(default.per_commit),
             recovery_from_impact: raw.recovery_from_impact.unwrap_or(default.recovery_from_impact),
             reopened_elapsed: raw.reopened_elapsed.unwrap_or(default.reopened_elapsed),
+            count_failed_attempts: raw.count_failed_attempts.unwrap_or(default.count_failed_attempts),
             uptime_unknown: raw.uptime_unknown.as_ref().map_or(default.uptime_unknown, |w| w.get_ref().clone()),
             exclude_maintenance: raw.exclude_maintenance.unwrap_or(default.exclude_maintenance),
             quality_stale_after: period(raw.quality_stale_after).unwrap_or(default.quality_stale_after),

@@ -172,6 +172,8 @@ pub struct Rules {
     pub recovery_from_impact: Option<bool>,
     /// Restore time of a re-opened incident is elapsed time. Default false: the sum of its open intervals.
     pub reopened_elapsed: Option<bool>,
+    /// Failed production attempts count as failed deployments in the change failure rate (default false).
+    pub count_failed_attempts: Option<bool>,
     /// How probe time without a result counts: `exclude` (default), `down`, `up`.
     #[schemars(with = "Option<String>")]
     pub uptime_unknown: Option<Text>,

@@ -134,10 +134,10 @@ pub const CATALOGUE: &[Metric] = &[
     facet("lead_time.median", "lead_time.stage_mean", "Lead time by stage (means add up)", Seconds, Down, Delivery),
     facet("lead_time.median", "lead_time.stage_unreviewed", "Changes never reviewed", Count("changes"), Down, Delivery),
     facet("lead_time.median", "lead_time.excluded", "Changes left out, by reason", Count("changes"), Band, Delivery),
+    facet("lead_time.median", "lead_time.anomalies", "Changes with impossible times, by kind", Count("changes"), Band, Delivery),
     facet("lead_time.median", "lead_time.pending", "Changes merged and not yet deployed", Count("changes"), Down, Delivery),
     headline("change_failure_rate", "Change failure rate", Ratio, Down, Delivery),
     facet("change_failure_rate", "change_failure_rate.matured", "Change failure rate, matured", Ratio, Down, Delivery),
-    facet("change_failure_rate", "incident.link", "Incident links", Plain("link"), Band, Delivery),
     headline("deployment_rework_rate", "Deployment rework rate", Ratio, Down, Delivery),
     headline("failed_deployment_recovery_time.median", "Failed deployment recovery time", Seconds, Down, Delivery),
     facet(

@@ -58,6 +58,7 @@ pub fn formulas(config: &Config, as_of: Time) -> Settings {
         },
         reopened_elapsed: r.reopened_elapsed,
         recovery_from_impact: r.recovery_from_impact,
+        count_failed_attempts: r.count_failed_attempts,
     }
 }
 

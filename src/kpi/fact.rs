@@ -36,12 +36,12 @@ pub enum Measure {
     Restore = 6,
     /// Its stages detect, acknowledge, mitigate (s); they sum to the open intervals. values[3] = mitigate of elapsed time.
     RestoreStages = 7,
-    /// An incident, at its start. `flags`: linked, re-opened, open. values[0] = its end (ms since the epoch, infinite while
-    /// open), values[1] = seconds it was open before its last opening, values[2] = its last opening (ms). No values: it is
+    /// An incident, at its start. `flags`: linked, re-opened, open. values[0] = its end (ms since the epoch,
+    /// [`STILL_OPEN`] while open), values[1] = seconds it was open before its last opening, values[2] = its last opening (ms). No values: it is
     /// over, but nobody says since when.
     Incident = 8,
     /// A time of outage, at its start: values[0] = end (ms since the epoch), values[1] = weight 0..1. An open one ends at
-    /// the largest time.
+    /// [`STILL_OPEN`].
     Outage = 9,
     /// A merged change, at its merge, that no production success contains yet.
     Pending = 10,
@@ -63,7 +63,10 @@ impl Measure {
     ];
 }
 
-/// Bits of [`Event::flags`].
+/// End of what is still open, in milliseconds since the epoch: later than any real time, and a plain number.
+pub const STILL_OPEN: f64 = 8.0e15;
+
+/// Bits of [`Event::flags`]; some mean different things of different measures.
 pub mod flag {
     /// Deployment: ended in success.
     pub const SUCCESS: u16 = 1;

@@ -1,6 +1,9 @@
 //! How much of a fact belongs to a scope: 1, 0, or a share where several teams own it together.
 
-use super::{Query, fact::Bucket};
+use super::{
+    Query,
+    fact::{Bucket, Event, flag},
+};
 use crate::domain::{
     Time,
     record::{Body, Record},
@@ -45,6 +48,19 @@ impl<'a> Whose<'a> {
             Scope::Team(_) => bucket.teams.iter().filter(|(t, _)| self.is_mine(t)).map(|(_, share)| share).sum(),
             Scope::Service(service) => f64::from(u8::from(&*bucket.service == service)),
             Scope::Group(label, value) => f64::from(u8::from(bucket.labels.get(label) == Some(value))),
+        }
+    }
+
+    /// The share of an event fact, 0 to 1. What another service's fact stands for already counts for its own service only.
+    #[must_use]
+    pub fn event(&self, event: &Event) -> f64 {
+        let again = event.flags & flag::AGAIN != 0;
+        match self.scope {
+            Scope::Service(service) => f64::from(u8::from(&*event.service == service)),
+            _ if again => 0.0,
+            Scope::Org => 1.0,
+            Scope::Team(_) => event.teams.iter().filter(|(t, _)| self.is_mine(t)).map(|(_, share)| share).sum(),
+            Scope::Group(..) => 0.0,
         }
     }
 

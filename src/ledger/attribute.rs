@@ -146,7 +146,11 @@ impl<'a> Attributor<'a> {
 
     /// Which CODEOWNERS applies: the repository's own, else the one for any.
     fn file_of(&self, record: &Record) -> Option<&'a str> {
-        let (repo, _) = record.repo.as_deref().and_then(|repo| self.roster.codeowners.get_key_value(repo)).or_else(|| self.roster.codeowners.get_key_value(""))?;
+        let (repo, _) = record
+            .repo
+            .as_deref()
+            .and_then(|repo| self.roster.codeowners.get_key_value(repo))
+            .or_else(|| self.roster.codeowners.get_key_value(""))?;
         self.codeowners.get(repo.as_str()).filter(|file| !file.is_empty()).map(|_| repo.as_str())
     }
 
@@ -205,10 +209,14 @@ fn joint_shares(joint: &[&Owned]) -> Shares {
     }
     let total: f64 = shares.values().sum();
     if total > 0.0 {
-        shares.values_mut().for_each(|s| *s /= total);
+        for share in shares.values_mut() {
+            *share /= total;
+        }
     } else {
         let equal = 1.0 / shares.len() as f64;
-        shares.values_mut().for_each(|s| *s = equal);
+        for share in shares.values_mut() {
+            *share = equal;
+        }
     }
     shares
 }

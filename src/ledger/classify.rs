@@ -26,7 +26,8 @@ pub(super) fn classify(partition: &Partition<'_>, graph: &Graph<'_>, names: &Nam
     let mut classes: Vec<DeployClass> = partition.deployments.iter().map(|d| class(d, rules)).collect();
     let mut remedies = Vec::new();
     for history in histories(&partition.deployments).into_values() {
-        let successes: Vec<usize> = history.into_iter().filter(|i| partition.deployments[*i].body.status == DeployStatus::Success).collect();
+        let successes: Vec<usize> =
+            history.into_iter().filter(|i| partition.deployments[*i].body.status == DeployStatus::Success).collect();
         replay(partition, graph, names, &successes, &mut classes, &mut remedies);
     }
     for class in &mut classes {

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn patterns_match_as_github_documents_them() {
-        let file = CodeOwners::parse(&["*.js @js", "docs/* @docs", "logs/ @logs", "/build/logs/ @build", "**/cache @cache", "my\\ dir/x @blank"]);
+        let file =
+            CodeOwners::parse(&["*.js @js", "docs/* @docs", "logs/ @logs", "/build/logs/ @build", "**/cache @cache", "my\\ dir/x @blank"]);
         assert_eq!(owners(&file, "a/b/c.js"), ["@js"]);
         assert_eq!(owners(&file, "docs/start.md"), ["@docs"]);
         assert!(owners(&file, "docs/build/trouble.md").is_empty());

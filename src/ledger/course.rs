@@ -80,8 +80,11 @@ mod tests {
     }
 
     fn course(incident: Incident) -> Course {
-        let record = Record::new("s", "i", Body::Incident(incident.clone()));
-        Course::of(&record, &incident).unwrap()
+        let record = Record::new("s", "i", Body::Incident(incident));
+        match &record.body {
+            Body::Incident(incident) => Course::of(&record, incident).unwrap(),
+            _ => unreachable!(),
+        }
     }
 
     #[test]
@@ -104,7 +107,12 @@ mod tests {
 
     #[test]
     fn closed_without_a_time_is_neither_open_nor_over() {
-        let c = course(Incident { started_at: Some(at(0)), status: Some(IncidentStatus::Closed), closed_at: Some(at(9)), ..Incident::default() });
+        let c = course(Incident {
+            started_at: Some(at(0)),
+            status: Some(IncidentStatus::Closed),
+            closed_at: Some(at(9)),
+            ..Incident::default()
+        });
         assert!(c.end().is_none() && c.end_unknown);
         let c = course(Incident { started_at: Some(at(0)), ..Incident::default() });
         assert!(c.end().is_none() && !c.end_unknown);

@@ -38,6 +38,9 @@ struct Case<'p> {
     links: Vec<(usize, &'static str)>,
 }
 
+/// The change a revert undoes, when it is known here.
+struct Original(Option<usize>);
+
 /// What is known against one deployment.
 #[derive(Default)]
 struct Charges<'c> {
@@ -93,7 +96,7 @@ impl<'p> Linker<'p, '_> {
         let mut remedies = Vec::new();
         for s in self.shipped.iter().filter(|s| !s.first) {
             let Item::Change(change) = s.item else { continue };
-            let Some(original) = self.reverted(change, &titles) else { continue };
+            let Some(Original(original)) = self.reverted(change, &titles) else { continue };
             let by = s.deployment;
             let service = unit(self.deployment(by).record);
             let carrier = original
@@ -103,7 +106,7 @@ impl<'p> Linker<'p, '_> {
                 continue;
             }
             let change = &self.partition.changes[change];
-            mark_rework(&mut classes[by], format!("carries the revert {}", change.key));
+            mark_rework(&mut classes[by], &format!("carries the revert {}", change.key));
             if let Some(carrier) = carrier.filter(|c| !c.first && !original.is_some_and(|o| is_revert(self.partition.changes[o].body))) {
                 remedies.push(Remedy { failed: carrier.deployment, by, how: "revert" });
             }
@@ -122,15 +125,15 @@ impl<'p> Linker<'p, '_> {
         titles
     }
 
-    /// `None`: not a revert. `Some(None)`: the original is not known.
-    fn reverted(&self, change: usize, titles: &HashMap<&str, Vec<usize>>) -> Option<Option<usize>> {
+    /// What a change undoes; `None` when it is no revert.
+    fn reverted(&self, change: usize, titles: &HashMap<&str, Vec<usize>>) -> Option<Original> {
         let c = &self.partition.changes[change];
         if let Some(name) = c.body.reverts.as_deref() {
-            return Some(self.changes.find(&self.partition.changes, name, c.record).filter(|o| *o != change));
+            return Some(Original(self.changes.find(&self.partition.changes, name, c.record).filter(|o| *o != change)));
         }
         let title = quoted(&c.body.title)?;
         let same = |o: &&usize| **o < change && self.partition.changes[**o].record.repo == c.record.repo;
-        Some(titles.get(title).and_then(|list| list.iter().rev().find(same).copied()))
+        Some(Original(titles.get(title).and_then(|list| list.iter().rev().find(same).copied())))
     }
 
     /// A deployment whose changes all read as hotfixes is one.
@@ -157,16 +160,16 @@ impl<'p> Linker<'p, '_> {
         let mut remedies = Vec::new();
         for (i, d) in self.partition.deployments.iter().enumerate().filter(|(_, d)| d.at.is_some()) {
             if classes[i].rollback {
-                mark_rework(&mut classes[i], "goes back to an earlier version".into());
+                mark_rework(&mut classes[i], "goes back to an earlier version");
             }
             if classes[i].hotfix {
-                mark_rework(&mut classes[i], "is a hotfix".into());
+                mark_rework(&mut classes[i], "is a hotfix");
             }
             if d.body.planned == Some(false) {
-                mark_rework(&mut classes[i], "was not planned".into());
+                mark_rework(&mut classes[i], "was not planned");
             }
             if !d.body.remediates.is_empty() {
-                mark_rework(&mut classes[i], format!("remediates {}", d.body.remediates.join(", ")));
+                mark_rework(&mut classes[i], &format!("remediates {}", d.body.remediates.join(", ")));
             }
             let named = d.body.remediates.iter().filter(|name| self.incidents.find(&self.partition.incidents, name, d.record).is_none());
             let named = named.filter_map(|name| self.deployments.find(&self.partition.deployments, name, d.record));
@@ -183,7 +186,8 @@ impl<'p> Linker<'p, '_> {
                 mended_by.entry(incident).or_default().push(i);
             }
         }
-        let elsewhere = |r: &Record| r.env_tier.as_deref().is_some_and(|t| !self.rules.production.iter().any(|p| p.eq_ignore_ascii_case(t)));
+        let elsewhere =
+            |r: &Record| r.env_tier.as_deref().is_some_and(|t| !self.rules.production.iter().any(|p| p.eq_ignore_ascii_case(t)));
         self.partition
             .incidents
             .iter()
@@ -329,7 +333,7 @@ fn places(record: &Record) -> HashSet<&str> {
     places
 }
 
-fn mark_rework(class: &mut DeployClass, why: String) {
+fn mark_rework(class: &mut DeployClass, why: &str) {
     class.rework = true;
     class.reasons.push(format!("rework: {why}"));
 }

@@ -64,13 +64,7 @@ struct Unit<'a> {
 }
 
 /// Go through the production attempts in order of time.
-pub(super) fn ship(
-    partition: &Partition<'_>,
-    graph: &Graph<'_>,
-    names: &Names<'_>,
-    classes: &[DeployClass],
-    roster: &Roster,
-) -> Shipping {
+pub(super) fn ship(partition: &Partition<'_>, graph: &Graph<'_>, names: &Names<'_>, classes: &[DeployClass], roster: &Roster) -> Shipping {
     let mut paths = ServicePaths::new(partition, roster);
     let versions = versions(partition);
     let mut units: BTreeMap<&str, Unit<'_>> = BTreeMap::new();

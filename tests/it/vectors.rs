@@ -18,7 +18,7 @@ use serde_json::Value;
 use self::input::{Expect, Vector};
 
 /// Prefixes of later work: not run, named here so that nobody takes them for done.
-const PENDING: &[&str] = &["ATT", "BIZ", "BND", "CFR", "DEC", "DF", "ING", "LT", "REC", "SIG", "SLO", "SUS"];
+const PENDING: &[&str] = &["BIZ", "BND", "DEC", "SIG", "SLO", "SUS"];
 
 /// What turns one expectation of a vector into our answer; an error says what nothing computes.
 type Adapter = fn(&Vector, &Expect) -> Result<Reading, String>;
@@ -62,6 +62,7 @@ fn every_vector_holds() {
     }
     eprintln!("{held} expectations hold; {} vectors pending: {}", pending.len(), pending.join(" "));
     assert!(faults.is_empty(), "{} expectations do not hold:\n{}", faults.len(), faults.join("\n"));
+    assert!(held > 0, "no vector was run");
 }
 
 fn load() -> Vec<(String, Result<Vector, String>)> {

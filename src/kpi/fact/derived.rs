@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Event, Measure, Owners, Values, flag};
+use super::{Event, Measure, Owners, STILL_OPEN, Values, flag};
 use crate::{
     domain::{
         Time,
@@ -14,7 +14,8 @@ use crate::{
         window::millis,
     },
     ledger::{
-        Attribution, Derived, Rules, Shipment,
+        self, Attribution, Derived, Rules, Shipment,
+        attribute::services_of,
         course::{Course, seconds},
     },
 };
@@ -23,7 +24,13 @@ use crate::{
 /// carry both readings where a rule chooses between two).
 #[must_use]
 pub fn from_derived(records: &[Record], derived: &Derived, _rules: &Rules) -> BTreeMap<Measure, Vec<Event>> {
-    let mut writer = Writer { records: crate::ledger::newest(records).map(|r| (r.key(), r)).collect(), derived, ..Writer::default() };
+    let mut writer = Writer {
+        records: ledger::newest(records).map(|r| (r.key(), r)).collect(),
+        derived,
+        words: HashMap::new(),
+        owners: HashMap::new(),
+        out: BTreeMap::new(),
+    };
     writer.deployments();
     for shipment in &derived.shipments {
         writer.shipment(shipment);
@@ -47,20 +54,6 @@ struct Writer<'a> {
     out: BTreeMap<Measure, Vec<Event>>,
 }
 
-impl Default for Writer<'_> {
-    fn default() -> Self {
-        const NOTHING: &Derived = &Derived {
-            classes: BTreeMap::new(),
-            shipments: Vec::new(),
-            pending: Vec::new(),
-            links: Vec::new(),
-            unlinked: Vec::new(),
-            attributions: BTreeMap::new(),
-        };
-        Self { records: HashMap::new(), derived: NOTHING, words: HashMap::new(), owners: HashMap::new(), out: BTreeMap::new() }
-    }
-}
-
 impl<'a> Writer<'a> {
     fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.words.get(text) {
@@ -73,7 +66,13 @@ impl<'a> Writer<'a> {
 
     fn owners(&mut self, key: &str) -> Owners {
         let attribution: Option<&Attribution> = self.derived.attributions.get(key);
-        let name: String = attribution.iter().flat_map(|a| &a.shares).map(|s| format!("{}\0{}\0", s.team, s.share.to_bits())).collect();
+        let mut name = String::new();
+        for share in attribution.iter().flat_map(|a| &a.shares) {
+            name.push_str(&share.team);
+            name.push('\0');
+            name.push_str(&share.share.to_string());
+            name.push('\0');
+        }
         if let Some(known) = self.owners.get(&name) {
             return Arc::clone(known);
         }
@@ -113,7 +112,7 @@ impl<'a> Writer<'a> {
         let derived = self.derived;
         let mut impact: BTreeMap<&str, Time> = BTreeMap::new();
         for link in &derived.links {
-            if let Some(start) = self.records.get(&link.incident).and_then(|r| Some(course(r)?.1.start)) {
+            if let Some(start) = self.records.get(&link.incident).and_then(|r| Some(course_of(r)?.1.start)) {
                 impact.entry(&link.deployment).and_modify(|at| *at = (*at).min(start)).or_insert(start);
             }
         }
@@ -187,8 +186,8 @@ impl<'a> Writer<'a> {
         let linked: BTreeSet<&str> = derived.links.iter().map(|l| l.incident.as_str()).collect();
         let unlinked: BTreeSet<&str> = derived.unlinked.iter().map(String::as_str).collect();
         for key in linked.union(&unlinked) {
-            let Some((record, (incident, course))) = self.records.get(*key).and_then(|r| Some((*r, self::course(r)?))) else { continue };
-            let mut services = crate::ledger::attribute::services_of(record);
+            let Some((record, (incident, course))) = self.records.get(*key).and_then(|r| Some((*r, course_of(r)?))) else { continue };
+            let mut services = services_of(record);
             if services.is_empty() {
                 services.push("");
             }
@@ -208,10 +207,10 @@ impl<'a> Writer<'a> {
     /// The facts of one incident in one of its services.
     #[allow(clippy::cast_precision_loss, reason = "milliseconds of any real date are far below 2^53")]
     fn incident(&mut self, incident: &Incident, course: &Course, event: Event) {
-        let end_ms = course.end().map_or(f64::INFINITY, |end| millis(end) as f64);
+        let end_ms = course.end().map_or(STILL_OPEN, |end| millis(end) as f64);
         if let Some(weight) = incident.availability_impact.filter(|_| !course.end_unknown) {
             for (from, to) in &course.open {
-                let to_ms = to.map_or(f64::INFINITY, |to| millis(to) as f64);
+                let to_ms = to.map_or(STILL_OPEN, |to| millis(to) as f64);
                 self.push(Measure::Outage, Event { at: *from, values: [to_ms, weight.clamp(0.0, 1.0)].into(), ..event.clone() });
             }
         }
@@ -233,7 +232,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn course(record: &Record) -> Option<(&Incident, Course)> {
+fn course_of(record: &Record) -> Option<(&Incident, Course)> {
     match &record.body {
         Body::Incident(incident) => Some((incident, Course::of(record, incident)?)),
         _ => None,

@@ -201,7 +201,12 @@ fn configure(config: &Value, rules: &mut Rules, settings: &mut Settings) -> Resu
                 rules.reopened_elapsed = word == "elapsed";
                 settings.reopened_elapsed = rules.reopened_elapsed;
             }
-            "production" => rules.production = texts(&value),
+            key if key.contains("failed")
+                && ["cfr", "change_failure", "count_failed", "include_failed"].iter().any(|k| key.contains(k)) =>
+            {
+                settings.count_failed_attempts = yes;
+            }
+            "production" | "production.tiers" => rules.production = texts(&value),
             "hotfix_patterns" => rules.hotfix_patterns = texts(&value),
             "uptime.unknown" => settings.uptime_unknown = unknown(word)?,
             "cost.exclude" => settings.cost_exclude = texts(&value),
