@@ -88,6 +88,7 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
         Part::Cards => return ordered_cards(app).into_iter().map(Item::Kpi).collect(),
         Part::Chart => return Vec::new(),
         Part::Facts => return facts(app.place()),
+        Part::Facets => return facets(app.place()).into_iter().map(Item::Kpi).collect(),
         _ => {}
     }
     let Some(board) = app.board() else { return Vec::new() };
@@ -113,6 +114,13 @@ fn ordered_cards(app: &App) -> Vec<&'static Metric> {
         cards.sort_by_key(|m| board.readings.get(m.id).is_none_or(|r| r.value.is_none() && r.status == Status::NoData));
     }
     cards
+}
+
+/// The other readings of a KPI's family: the facets of a headline; of a facet, its headline and siblings.
+fn facets(place: &Place) -> Vec<&'static Metric> {
+    let Place::Kpi(metric) = place else { return Vec::new() };
+    let family = metric.facet_of.unwrap_or(metric.id);
+    metric::CATALOGUE.iter().filter(|m| m.id != metric.id && (m.id == family || m.facet_of == Some(family))).collect()
 }
 
 fn facts(place: &Place) -> Vec<Item<'_>> {

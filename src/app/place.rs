@@ -72,6 +72,8 @@ pub enum Part {
     Deployments,
     /// The chart of a KPI page.
     Chart,
+    /// Facets of a KPI: its other readings.
+    Facets,
     /// Teams of a KPI page.
     Teams,
     /// Services of a page.
@@ -98,6 +100,7 @@ impl Part {
             Self::Incidents => "Incidents",
             Self::Deployments => "Deployments",
             Self::Chart => "Chart",
+            Self::Facets => "Facets",
             Self::Teams => "By team",
             Self::Services => "By service",
             Self::Rows => "Behind it",
@@ -118,7 +121,7 @@ impl Place {
             Self::Tab(Tab::Quarter(Quarter::Delivery)) => &[Part::Cards, Part::Deployments, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality)) => &[Part::Cards, Part::Matrix],
             Self::Tab(Tab::Sources) => &[Part::Sources],
-            Self::Kpi(_) => &[Part::Chart, Part::Teams, Part::Services, Part::Rows],
+            Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Facets, Part::Teams, Part::Services],
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
             Self::Service(_) => &[Part::Cards, Part::Incidents, Part::Deployments],
             Self::Row(_) => &[Part::Facts, Part::Related],

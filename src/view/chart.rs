@@ -1,0 +1,324 @@
+//! A KPI's course in full: axes with round numbers, calendar time, target, the window before, markers, crosshair.
+//!
+//! ```text
+//! ── Chart ─ ─ value  ┄ target < 24 h  · 28d before  ▴ deployment ◆ incident ──
+//!  36h ┤⠀⠀⠀⠀⠀⠀⠀⠀⣀⠤⠒
+//!  24h ┤┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄
+//!  12h ┤⠤⠤⠒⠒⠉
+//!      └──────────────────
+//!        ▴ ▴▴  ◆  ▴
+//!      2 Mar   9 Mar
+//! ```
+
+use ratatui::{layout::Rect, style::Style};
+
+use super::{
+    axis::{self, Scale, bucket_label},
+    canvas::{Canvas, below, row},
+    card, empty, number,
+    plot::{self, Form},
+};
+use crate::{
+    app::{Target, place::Part},
+    domain::{metric::Metric, window::Window},
+    kpi::board::{Board, Marker, MarkerKind, Series},
+};
+
+/// Draw the chart of a metric with its heading.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
+    canvas.hit(area, Target::Part(Part::Chart));
+    let focused = canvas.app.level().part() == Part::Chart;
+    let heading = row(area, 0);
+    canvas.heading(heading, Part::Chart.name(), ("", canvas.theme.dim), focused);
+    let inside = below(area, 1);
+    let Some(board) = canvas.board() else {
+        empty::line(canvas, inside, "computing…");
+        return;
+    };
+    let Some(series) = board.series.get(metric.id).filter(|s| s.values.iter().any(Option::is_some)) else {
+        let words = if canvas.app.rows_fresh() { "no values over time in this window" } else { "computing…" };
+        empty::line(canvas, inside, words);
+        return;
+    };
+    legend(canvas, heading, metric, series, board);
+    plot_area(canvas, inside, metric, series, board);
+}
+
+/// What a chart is made of once its size is known.
+struct Frame {
+    picture: Rect,
+    scale: Scale,
+    ticks: Vec<f64>,
+    labels: u16,
+}
+
+fn plot_area(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, series: &Series, board: &Board) {
+    let before = board.series_before.as_ref().filter(|_| canvas.app.rows_fresh());
+    let frame = frame(canvas, area, metric, series, before, board);
+    let (picture, scale) = (frame.picture, frame.scale);
+    if picture.width == 0 || picture.height == 0 {
+        return;
+    }
+    let (line, dim) = (canvas.theme.line, canvas.theme.dim);
+    // from behind to the front: the window before, the course, then lines only where nothing is
+    let form = Form::of(metric.unit);
+    if let Some(before) = before.filter(|_| canvas.glyphs.braille) {
+        plot::draw(canvas, picture, before, scale, Form::Line, dim, dim);
+    }
+    plot::draw(canvas, picture, series, scale, form, line, dim);
+    y_axis(canvas, area, &frame, metric, board);
+    x_axis(canvas, area, &frame, series, board);
+    markers(canvas, area, &frame, board);
+    target_line(canvas, &frame, metric, board);
+    crosshair(canvas, picture, series);
+    columns_hit(canvas, area, picture, series);
+}
+
+/// Rows below the picture: axis, markers, labels; fewer when low.
+fn rows_below(height: u16) -> u16 {
+    match height {
+        0..=2 => 0,
+        3 | 4 => 1,
+        5 | 6 => 2,
+        _ => 3,
+    }
+}
+
+fn frame(canvas: &Canvas<'_>, area: Rect, metric: &'static Metric, series: &Series, before: Option<&Series>, board: &Board) -> Frame {
+    let form = Form::of(metric.unit);
+    let target = board.targets.get(metric.id).map(|t| t.bound);
+    let values = series.values.iter().chain(before.map_or(&[][..], |b| &b.values)).flatten().copied();
+    let plain = Scale::around(values.clone(), metric.unit, form == Form::Bars);
+    // the target's line belongs in the picture unless it would press the course flat
+    let near = target.filter(|t| (*t - plain.high).max(plain.low - *t) < 2.0 * (plain.high - plain.low));
+    let scale = Scale::around(values.chain(near), metric.unit, form == Form::Bars);
+    let height = area.height.saturating_sub(rows_below(area.height));
+    let (scale, ticks) = axis::ticks(scale, metric.unit, usize::from(height / 2).clamp(2, 7));
+    let step = if ticks.len() > 1 { ticks[1] - ticks[0] } else { 0.0 };
+    let widest = ticks.iter().map(|t| canvas.width(&axis::label(metric.unit, *t, step, &board.currency))).max().unwrap_or(0);
+    let hidden = canvas.app.private() && card::is_money(metric.unit);
+    let labels = if hidden || area.width < 24 { 0 } else { widest.min(area.width / 3) };
+    let left = labels + 2;
+    let picture = Rect { x: area.x + left.min(area.width), width: area.width.saturating_sub(left + 1), height, ..area };
+    Frame { picture, scale, ticks, labels }
+}
+
+fn y_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, metric: &Metric, board: &Board) {
+    let dim = canvas.theme.dim;
+    let x = frame.picture.x - 1;
+    for y in frame.picture.top()..frame.picture.bottom() {
+        canvas.sign(x, y, canvas.glyphs.cross, dim);
+    }
+    let step = if frame.ticks.len() > 1 { frame.ticks[1] - frame.ticks[0] } else { 0.0 };
+    for tick in &frame.ticks {
+        let y = plot::value_row(*tick, frame.scale, frame.picture);
+        canvas.sign(x, y, canvas.glyphs.side, dim);
+        let label = axis::label(metric.unit, *tick, step, &board.currency);
+        if frame.labels > 0 {
+            canvas.right(Rect { x: area.x, y, width: frame.labels, height: 1 }, &label, dim);
+        }
+    }
+}
+
+fn x_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, board: &Board) {
+    let rows = rows_below(area.height);
+    if rows == 0 {
+        return;
+    }
+    let (picture, dim) = (frame.picture, canvas.theme.dim);
+    let line = Rect { y: picture.bottom(), height: 1, ..picture };
+    canvas.sign(line.x - 1, line.y, canvas.glyphs.corner, dim);
+    canvas.fill(line, canvas.glyphs.axis, dim);
+    if series.last_is_partial && !series.values.is_empty() {
+        let count = series.values.len();
+        let from = ((count - 1) * usize::from(picture.width) / count) as u16;
+        canvas.fill(Rect { x: line.x + from, width: line.width - from, ..line }, canvas.glyphs.partial, dim);
+    }
+    if rows < 2 {
+        return;
+    }
+    let labels = Rect { y: area.bottom() - 1, ..line };
+    let span = span(series).unwrap_or(board.window);
+    let mut free = labels.x;
+    for tick in axis::times(span, board.zone, picture.width) {
+        let x = labels.x + (tick.at * f64::from(picture.width)) as u16;
+        let wide = canvas.width(&tick.label);
+        if x >= free && x + wide <= area.right() {
+            canvas.text(x, labels.y, wide, &tick.label, dim);
+            canvas.sign(x, line.y, if canvas.app.ascii() { "+" } else { "┴" }, dim);
+            free = x + wide + 1;
+        }
+    }
+}
+
+/// From the first bucket to the last.
+fn span(series: &Series) -> Option<Window> {
+    Some(Window::new(series.buckets.first()?.from, series.buckets.last()?.to))
+}
+
+/// The signs under the axis; where several fall on one column the gravest is shown.
+fn markers(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, board: &Board) {
+    if rows_below(area.height) < 3 {
+        return;
+    }
+    let picture = frame.picture;
+    let y = picture.bottom() + 1;
+    let mut gravest: Vec<Option<MarkerKind>> = vec![None; usize::from(picture.width)];
+    for marker in board.markers.iter().filter(|m| board.window.contains(m.at)) {
+        let share = (marker.at - board.window.from).num_milliseconds() as f64 / 1000.0 / board.window.seconds().max(1.0);
+        let x = ((share * f64::from(picture.width)) as usize).min(gravest.len() - 1);
+        if gravest[x].is_none_or(|kind| gravity(marker.kind) > gravity(kind)) {
+            gravest[x] = Some(marker.kind);
+        }
+    }
+    for (x, kind) in gravest.iter().enumerate().filter_map(|(x, kind)| Some((picture.x + x as u16, (*kind)?))) {
+        let (sign, style) = marker_sign(canvas, kind);
+        canvas.sign(x, y, sign, style);
+        if kind == MarkerKind::Incident {
+            for y in picture.top()..picture.bottom() {
+                if canvas.is_blank(x, y) {
+                    canvas.sign(x, y, canvas.glyphs.thread, style);
+                }
+            }
+        }
+    }
+}
+
+fn gravity(kind: MarkerKind) -> u8 {
+    match kind {
+        MarkerKind::Deployment => 0,
+        MarkerKind::Annotation => 1,
+        MarkerKind::FailedDeployment => 2,
+        MarkerKind::Incident => 3,
+    }
+}
+
+fn marker_sign(canvas: &Canvas<'_>, kind: MarkerKind) -> (&'static str, Style) {
+    match kind {
+        MarkerKind::Deployment => (canvas.glyphs.deployment, canvas.theme.base),
+        MarkerKind::Annotation => (canvas.glyphs.annotation, canvas.theme.base),
+        MarkerKind::FailedDeployment => (canvas.glyphs.failed, canvas.theme.bad),
+        MarkerKind::Incident => (canvas.glyphs.incident, canvas.theme.bad),
+    }
+}
+
+fn target_line(canvas: &mut Canvas<'_>, frame: &Frame, metric: &Metric, board: &Board) {
+    let Some(target) = board.targets.get(metric.id) else { return };
+    if target.bound < frame.scale.low || target.bound > frame.scale.high {
+        return;
+    }
+    let y = plot::value_row(target.bound, frame.scale, frame.picture);
+    for x in frame.picture.left()..frame.picture.right() {
+        if canvas.is_blank(x, y) {
+            canvas.sign(x, y, canvas.glyphs.target, canvas.theme.fair);
+        }
+    }
+}
+
+fn crosshair(canvas: &mut Canvas<'_>, picture: Rect, series: &Series) {
+    let Some(index) = cross_index(canvas, series) else { return };
+    let x = picture.x + plot::column(index, series.values.len(), picture.width);
+    let (sign, style) = (canvas.glyphs.cross, canvas.theme.accent);
+    for y in picture.top()..picture.bottom() {
+        if canvas.is_blank(x, y) {
+            canvas.sign(x, y, sign, style);
+        } else {
+            canvas.restyle(Rect { x, y, width: 1, height: 1 }, canvas.theme.selected);
+        }
+    }
+}
+
+/// Clicking a column puts the crosshair there.
+fn columns_hit(canvas: &mut Canvas<'_>, area: Rect, picture: Rect, series: &Series) {
+    for x in 0..picture.width {
+        let index = plot::bucket_at(x, series.buckets.len(), picture.width);
+        if let Some(bucket) = series.buckets.get(index) {
+            canvas.hit(Rect { x: picture.x + x, y: area.y, width: 1, height: area.height }, Target::Moment(bucket.from));
+        }
+    }
+}
+
+fn cross_index(canvas: &Canvas<'_>, series: &Series) -> Option<usize> {
+    let at = canvas.app.cross()?;
+    series.buckets.iter().rposition(|b| b.from <= at).or(if series.buckets.is_empty() { None } else { Some(0) })
+}
+
+/// In the heading: what the signs mean, or what lies under the crosshair.
+fn legend(canvas: &mut Canvas<'_>, heading: Rect, metric: &'static Metric, series: &Series, board: &Board) {
+    let start = canvas.width(Part::Chart.name()) + 4;
+    let room = Rect { x: heading.x + start.min(heading.width), width: heading.width.saturating_sub(start), ..heading };
+    let pieces = match cross_index(canvas, series) {
+        Some(index) => under_cross(canvas, metric, series, index, board),
+        None => signs(canvas, series, metric, board),
+    };
+    let mut x = room.x;
+    for (text, style) in pieces {
+        let wide = canvas.width(&text);
+        // whole pieces only, the most important first
+        if x + wide + 1 > room.right() {
+            break;
+        }
+        canvas.text(x, room.y, wide + 1, &format!("{text} "), style);
+        x += wide + 2;
+    }
+}
+
+fn signs(canvas: &Canvas<'_>, series: &Series, metric: &Metric, board: &Board) -> Vec<(String, Style)> {
+    let (g, t) = (canvas.glyphs, &canvas.theme);
+    let mut out = Vec::new();
+    if let Some(target) = board.targets.get(metric.id) {
+        out.push((format!("{} target {}", g.target, target.text), t.fair));
+    }
+    let seen = |kind| board.markers.iter().any(|m| m.kind == kind && board.window.contains(m.at));
+    for (kind, word) in [
+        (MarkerKind::Incident, "incident"),
+        (MarkerKind::Deployment, "deployment"),
+        (MarkerKind::FailedDeployment, "failed"),
+        (MarkerKind::Annotation, "note"),
+    ] {
+        if seen(kind) {
+            let (sign, style) = marker_sign(canvas, kind);
+            out.push((format!("{sign} {word}"), style));
+        }
+    }
+    if board.series_before.is_some() && canvas.app.rows_fresh() && g.braille {
+        out.push((format!("dim: {} before", board.look.range.word), t.dim));
+    }
+    if series.last_is_partial {
+        out.push((format!("{} unfinished", g.partial), t.dim));
+    }
+    out
+}
+
+fn under_cross(canvas: &Canvas<'_>, metric: &'static Metric, series: &Series, index: usize, board: &Board) -> Vec<(String, Style)> {
+    let t = &canvas.theme;
+    let bucket = series.buckets[index];
+    let hidden = canvas.app.private() && card::is_money(metric.unit);
+    let text = |v: Option<f64>| match v {
+        _ if hidden => "hidden".to_owned(),
+        Some(v) => number::short(metric.unit, v, &board.currency),
+        None => "no data".to_owned(),
+    };
+    let partial = series.last_is_partial && index + 1 == series.values.len();
+    let mut out = vec![
+        (bucket_label(bucket, board.zone), t.accent),
+        (format!("{}{}", text(series.values[index]), if partial { " so far" } else { "" }), t.strong),
+    ];
+    if let Some(before) = board.series_before.as_ref().filter(|_| canvas.app.rows_fresh()).and_then(|b| b.values.get(index)) {
+        out.push((format!("before {}", text(*before)), t.dim));
+    }
+    if let Some(marker) = nearest(board, bucket) {
+        let (sign, style) = marker_sign(canvas, marker.kind);
+        let label = if canvas.app.private() { "hidden" } else { marker.label.as_str() };
+        let label = super::text::fit(label, 40, canvas.glyphs.cut);
+        out.push((format!("{sign} {} {label}", number::moment(marker.at, board.as_of, board.zone)), style));
+    }
+    out
+}
+
+/// The gravest marker inside a bucket, else the nearest one.
+fn nearest(board: &Board, bucket: Window) -> Option<&Marker> {
+    let inside = board.markers.iter().filter(|m| bucket.contains(m.at)).max_by_key(|m| gravity(m.kind));
+    let middle = bucket.from + (bucket.to - bucket.from) / 2;
+    inside.or_else(|| board.markers.iter().min_by_key(|m| (m.at - middle).abs()))
+}

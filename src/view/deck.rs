@@ -1,0 +1,210 @@
+//! The pages: which parts stand where at which size.
+//!
+//! Narrow: the part with the focus, alone. Otherwise cards on top and lists below, side by side when wide. The part
+//! with the focus is always seen; parts out of sight are named in the heading of the one that is.
+
+use ratatui::layout::Rect;
+
+use super::{
+    canvas::{Canvas, below, row, top},
+    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary,
+};
+use crate::{
+    app::{
+        Target,
+        place::{Part, Place, Tab},
+    },
+    domain::metric::Metric,
+};
+
+/// The body of the present place.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    let app = canvas.app;
+    if matches!(app.place(), Place::Tab(Tab::Sources)) {
+        sources::draw(canvas, area);
+        return;
+    }
+    let area = progress::draw(canvas, area);
+    if app.board().is_none() && !matches!(app.place(), Place::Row(_)) {
+        waiting(canvas, area);
+        return;
+    }
+    match app.place() {
+        Place::Tab(Tab::Bridge) if app.narrow() => alone(canvas, area),
+        Place::Tab(Tab::Bridge) => bridge(canvas, area),
+        Place::Kpi(metric) => kpi(canvas, area, metric),
+        Place::Row(record) => record::draw(canvas, area, record),
+        _ if app.narrow() => alone(canvas, area),
+        place => cards_and_lists(canvas, area, &place.parts()[1..]),
+    }
+}
+
+fn waiting(canvas: &mut Canvas<'_>, area: Rect) {
+    let words = match canvas.app.newest() {
+        None => "opening the store; the first numbers appear as soon as there are any…",
+        Some(_) => "computing…",
+    };
+    empty::line(canvas, area, words);
+}
+
+fn alone(canvas: &mut Canvas<'_>, area: Rect) {
+    let part = canvas.app.level().part();
+    if part == Part::Cards { card::grid(canvas, area, area.height) } else { one(canvas, area, part) }
+}
+
+/// Any part, in any area.
+fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
+    let app = canvas.app;
+    match (part, app.place()) {
+        (Part::Cards, _) => card::grid(canvas, area, area.height),
+        (Part::Moved, _) => moved::draw(canvas, area),
+        (Part::Facets | Part::Teams | Part::Services, Place::Kpi(metric)) => groups::draw(canvas, area, part, metric),
+        (Part::Matrix | Part::Teams | Part::Services, _) => matrix::draw(canvas, area, part),
+        (Part::Open, _) => list::draw(canvas, area, part, nothing_open(canvas)),
+        (Part::Incidents, _) => list::draw(canvas, area, part, nothing_of(canvas, "incidents.count", "no incident in this window")),
+        (Part::Deployments, _) => {
+            list::draw(canvas, area, part, nothing_of(canvas, "deployment_frequency.per_day", "no deployment in this window"));
+        }
+        (Part::Rows, _) => {
+            let words = if app.rows_fresh() { "no record behind it in this window" } else { "fetching the records behind it…" };
+            list::draw(canvas, area, part, words);
+        }
+        (Part::Chart, Place::Kpi(metric)) => chart::draw(canvas, area, metric),
+        (Part::Chart | Part::Facets | Part::Facts | Part::Related | Part::Sources, _) => list::draw(canvas, area, part, "nothing here"),
+    }
+}
+
+fn nothing_open(canvas: &Canvas<'_>) -> &'static str {
+    nothing_of(canvas, "incidents.count", "no open incident")
+}
+
+/// "None" is only said of what somebody reports.
+fn nothing_of(canvas: &Canvas<'_>, id: &str, words: &'static str) -> &'static str {
+    if canvas.board().is_some_and(|b| b.unfed.contains(id)) { "no source reports these yet" } else { words }
+}
+
+fn bridge(canvas: &mut Canvas<'_>, area: Rect) {
+    let cards = if area.height < 28 { (area.height / 4).max(card::LEAST) } else { area.height * 3 / 10 };
+    card::grid(canvas, top(area, cards), 8);
+    let rest = below(area, cards + u16::from(area.height >= 28));
+    let wanted = canvas.app.items(Part::Open).len().max(canvas.app.items(Part::Moved).len()).max(2) + 1;
+    let lists = u16::try_from(wanted).unwrap_or(u16::MAX).min((rest.height / 3).max(4)).min(rest.height);
+    let [left, right] = halves(top(rest, lists));
+    one(canvas, left, Part::Open);
+    one(canvas, right, Part::Moved);
+    let gap = u16::from(rest.height >= 20);
+    one(canvas, below(rest, lists + gap), Part::Matrix);
+}
+
+fn halves(area: Rect) -> [Rect; 2] {
+    let left = area.width.saturating_sub(2) / 2;
+    [Rect { width: left, ..area }, Rect { x: area.x + left + 2, width: area.width.saturating_sub(left + 2), ..area }]
+}
+
+/// Cards above, lists below.
+fn cards_and_lists(canvas: &mut Canvas<'_>, area: Rect, lower: &[Part]) {
+    let columns = canvas.app.columns(Part::Cards);
+    let rows = u16::try_from(canvas.app.items(Part::Cards).len().div_ceil(columns)).unwrap_or(u16::MAX).max(1);
+    let most = if area.height < 26 { area.height * 3 / 5 } else { area.height / 2 };
+    let cards = rows.saturating_mul(12).min(most).max(card::LEAST);
+    card::grid(canvas, top(area, cards), 12);
+    parts_below(canvas, below(area, cards), lower);
+}
+
+/// As many parts as fit, side by side when wide, the one with the focus among them.
+fn parts_below(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
+    let across = usize::from(area.width / 90).clamp(1, parts.len().max(1));
+    let down = if across == 1 { usize::from(area.height / 12).clamp(1, parts.len().max(1)) } else { 1 };
+    let shown = (across * down).min(parts.len());
+    let focus = canvas.app.level().part();
+    let index = parts.iter().position(|p| *p == focus).unwrap_or(0);
+    let first = index.saturating_sub(shown.saturating_sub(1)).min(parts.len() - shown);
+    let (seen, hidden): (Vec<Part>, Vec<Part>) = (
+        parts[first..first + shown].to_vec(),
+        parts.iter().enumerate().filter(|(i, _)| *i < first || *i >= first + shown).map(|(_, p)| *p).collect(),
+    );
+    let count = u16::try_from(shown).unwrap_or(1).max(1);
+    for (i, part) in seen.iter().enumerate() {
+        let i = u16::try_from(i).unwrap_or(0);
+        let spot = if across > 1 {
+            let wide = (area.width.saturating_sub(2 * (count - 1))) / count;
+            Rect { x: area.x + i * (wide + 2), width: if i + 1 == count { area.right() - (area.x + i * (wide + 2)) } else { wide }, ..area }
+        } else {
+            let high = area.height / count;
+            Rect { y: area.y + i * high, height: if i + 1 == count { area.height - i * high } else { high }, ..area }
+        };
+        one(canvas, spot, *part);
+        if i + 1 == count {
+            others(canvas, row(spot, 0), &hidden);
+        }
+    }
+}
+
+/// Parts out of sight, as buttons in a heading.
+fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
+    if hidden.is_empty() || !canvas.app.filter().is_empty() {
+        return;
+    }
+    let names: Vec<&str> = hidden.iter().map(|p| p.name()).collect();
+    let wide: u16 = names.iter().map(|n| canvas.width(n) + 3).sum::<u16>() + 5;
+    // left of it stands the title of the part that is seen
+    if wide + 24 > heading.width {
+        return;
+    }
+    let mut x = heading.right() - wide;
+    x += canvas.text(x, heading.y, 5, " tab:", canvas.theme.dim);
+    for (name, part) in names.iter().zip(hidden) {
+        let text = format!(" {name} ");
+        let used = canvas.text(x, heading.y, heading.right().saturating_sub(x), &text, canvas.theme.base);
+        canvas.hit(Rect { x, width: used, ..heading }, Target::Part(*part));
+        x += used + 1;
+    }
+}
+
+/// A KPI's page: summary, chart, and what lies behind.
+fn kpi(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
+    let app = canvas.app;
+    let area = summary::draw(canvas, area, metric);
+    if area.height == 0 {
+        return;
+    }
+    if app.full() {
+        chart::draw(canvas, area, metric);
+        return;
+    }
+    if app.narrow() {
+        one(canvas, area, app.level().part());
+        return;
+    }
+    let lower = [Part::Rows, Part::Facets, Part::Teams, Part::Services];
+    if area.width < 120 || area.height < 20 {
+        let high = (area.height / 2).max(6).min(area.height);
+        chart::draw(canvas, top(area, high), metric);
+        parts_below(canvas, below(area, high), &lower);
+        return;
+    }
+    let left_wide = area.width * 3 / 5;
+    let left = Rect { width: left_wide, ..area };
+    let right = Rect { x: area.x + left_wide + 2, width: area.width - left_wide - 2, ..area };
+    let high = area.height * 3 / 5;
+    chart::draw(canvas, top(left, high), metric);
+    one(canvas, below(left, high), Part::Rows);
+    stack(canvas, right, &lower[1..]);
+}
+
+/// Parts one above the other, each as high as it needs while there is room.
+fn stack(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
+    let mut rest = area;
+    for (i, part) in parts.iter().enumerate() {
+        let left = u16::try_from(parts.len() - i).unwrap_or(1);
+        let wanted = u16::try_from(canvas.app.items(*part).len().max(1) + 2).unwrap_or(u16::MAX);
+        let share = rest.height / left;
+        // the last takes all; the others leave the ones below their share
+        let high = if left == 1 { rest.height } else { wanted.min(share.max(rest.height.saturating_sub(share * (left - 1)))) };
+        one(canvas, top(rest, high), *part);
+        rest = below(rest, high);
+    }
+}

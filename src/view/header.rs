@@ -1,0 +1,184 @@
+//! The first two lines: whose deck this is, where one stands, which time is shown, how the sources do; and the tabs.
+//!
+//! ```text
+//!  Acme › payments › Lead time          28d Europe/Berlin  ● LIVE  14 ok · 1 stale  14:32
+//!  1 Bridge  2 Reliability  3 Delivery  4 Cost  5 Quality  s Sources
+//! ```
+//! What does not fit goes in this order: the zone, the sources' words, the range, the clock, the crumbs from the left.
+
+use ratatui::{layout::Rect, style::Style};
+
+use super::{
+    canvas::{Canvas, row},
+    number,
+};
+use crate::{
+    app::{
+        App, Target,
+        place::{Level, Place, TABS, Tab},
+    },
+    domain::{health::SourceStatus, value::Scope},
+};
+
+/// Least cells kept for the crumbs.
+const CRUMBS: u16 = 14;
+
+/// The first line.
+pub fn first(canvas: &mut Canvas<'_>, line: Rect) {
+    let pieces = right_side(canvas, line.width);
+    let wide: u16 = pieces.iter().map(|(text, _)| canvas.width(text) + 2).sum();
+    let mut x = line.right().saturating_sub(wide.min(line.width));
+    let crumbs = Rect { width: x.saturating_sub(line.x), ..line };
+    breadcrumb(canvas, crumbs);
+    for (text, style) in pieces {
+        x += 1;
+        x += canvas.text(x, line.y, line.right().saturating_sub(x), &text, style) + 1;
+    }
+}
+
+/// The pieces on the right that fit, in order.
+fn right_side(canvas: &Canvas<'_>, width: u16) -> Vec<(String, Style)> {
+    let app = canvas.app;
+    let theme = &canvas.theme;
+    let (badge, badge_style) = badge(canvas);
+    let (health, health_style) = health(canvas);
+    let range = format!("{}{}", app.range().word, if app.window_fresh() { "" } else { "…" });
+    let clock = app.now().with_timezone(&app.zone()).format("%H:%M").to_string();
+    // (text, style, when it goes: the highest first)
+    let mut pieces = vec![
+        (range, theme.base, 3),
+        (app.zone().name().to_owned(), theme.dim, 5),
+        (badge, badge_style, 0),
+        (health, health_style, 4),
+        (clock, theme.dim, 2),
+    ];
+    pieces.retain(|(text, ..)| !text.is_empty());
+    while pieces.iter().map(|(text, ..)| canvas.width(text) + 2).sum::<u16>() + CRUMBS > width && pieces.len() > 1 {
+        let last = pieces.iter().map(|(.., when)| *when).max().unwrap_or(0);
+        pieces.retain(|(.., when)| *when != last);
+    }
+    pieces.into_iter().map(|(text, style, _)| (text, style)).collect()
+}
+
+/// LIVE, PAUSED or PAST, by sign, word and reverse.
+fn badge(canvas: &Canvas<'_>) -> (String, Style) {
+    let app = canvas.app;
+    if let Some(since) = app.paused_since() {
+        let age = (app.now() - since).num_minutes();
+        let age = if age > 0 { format!(" {age} min") } else { String::new() };
+        return (format!(" {} PAUSED{age} ", canvas.glyphs.paused), canvas.theme.badge);
+    }
+    if let Some(at) = app.moment() {
+        return (format!(" {} PAST {} ", canvas.glyphs.past, number::moment(at, app.now(), app.zone())), canvas.theme.badge);
+    }
+    (format!("{} LIVE", canvas.glyphs.live), canvas.theme.good)
+}
+
+/// `14 ok · 1 stale`, bad news named.
+fn health(canvas: &Canvas<'_>) -> (String, Style) {
+    let all = canvas.app.health();
+    if all.is_empty() {
+        return (String::new(), canvas.theme.dim);
+    }
+    let mut words = Vec::new();
+    let order = [
+        SourceStatus::Ok,
+        SourceStatus::Backfilling,
+        SourceStatus::Starting,
+        SourceStatus::Stale,
+        SourceStatus::Throttled,
+        SourceStatus::Failing,
+        SourceStatus::Denied,
+    ];
+    for status in order {
+        let n = all.iter().filter(|h| h.status == status).count();
+        if n > 0 {
+            words.push(format!("{n} {}", status.word()));
+        }
+    }
+    let troubled = all
+        .iter()
+        .any(|h| matches!(h.status, SourceStatus::Stale | SourceStatus::Throttled | SourceStatus::Failing | SourceStatus::Denied));
+    (words.join(" · "), if troubled { canvas.theme.fair } else { canvas.theme.dim })
+}
+
+/// The words of each step of the way in.
+#[must_use]
+pub fn crumbs(app: &App) -> Vec<String> {
+    let mut out = vec![app.org_name().to_owned()];
+    for (i, level) in app.trail().iter().enumerate().skip(1) {
+        out.push(crumb(app, level, &app.trail()[i - 1]));
+    }
+    out
+}
+
+fn crumb(app: &App, level: &Level, parent: &Level) -> String {
+    let whose = |scope: &Scope| match scope {
+        Scope::Org => app.org_name().to_owned(),
+        Scope::Team(name) => app.team_name(name),
+        Scope::Service(name) | Scope::Group(_, name) => app.service_name(name),
+    };
+    match &level.place {
+        Place::Tab(tab) => tab.name().to_owned(),
+        // the same KPI, narrowed: the step is the team, not the KPI again
+        Place::Kpi(_) if level.place == parent.place => whose(&level.scope),
+        Place::Kpi(metric) => metric.name.to_owned(),
+        Place::Team(name) => app.team_name(name),
+        Place::Service(name) => app.service_name(name),
+        Place::Row(_) if app.private() => "record".to_owned(),
+        Place::Row(row) => row.key.clone(),
+    }
+}
+
+fn breadcrumb(canvas: &mut Canvas<'_>, line: Rect) {
+    let all = crumbs(canvas.app);
+    let gap = format!(" {} ", canvas.glyphs.crumb);
+    let wide = |canvas: &Canvas<'_>, crumbs: &[String]| crumbs.iter().map(|c| canvas.width(c) + 3).sum::<u16>().saturating_sub(2);
+    let mut first = 0;
+    while first + 1 < all.len() && wide(canvas, &all[first..]) + if first > 0 { 4 } else { 0 } > line.width {
+        first += 1;
+    }
+    let mut x = line.x + u16::from(line.width > 1);
+    if first > 0 {
+        let mark = format!("{} {} ", canvas.glyphs.cut, canvas.glyphs.crumb);
+        x += canvas.text(x, line.y, line.right().saturating_sub(x), &mark, canvas.theme.dim);
+    }
+    for (i, crumb) in all.iter().enumerate().skip(first) {
+        let last = i + 1 == all.len();
+        let style = if last { canvas.theme.strong } else { canvas.theme.dim };
+        let used = canvas.text(x, line.y, line.right().saturating_sub(x), crumb, style);
+        canvas.hit(Rect { x, width: used, ..line }, Target::Crumb(i));
+        x += used;
+        if !last {
+            x += canvas.text(x, line.y, line.right().saturating_sub(x), &gap, canvas.theme.dim);
+        }
+    }
+}
+
+/// The tabs; the one stood in is reversed.
+pub fn tabs(canvas: &mut Canvas<'_>, line: Rect) {
+    let here = canvas.app.trail().first().map(|level| level.place.clone());
+    let full: u16 = TABS.iter().map(|(.., name)| canvas.width(name) + 5).sum();
+    let short = full > line.width;
+    let mut x = line.x;
+    for (tab, key, name) in TABS {
+        let active = here == Some(Place::Tab(*tab));
+        // too narrow for all names: the one stood in keeps its own
+        let text = if short && !active { format!(" {key} ") } else { format!(" {key} {name} ") };
+        let style = if active { canvas.theme.accent.patch(reversed()) } else { tab_style(canvas, *tab) };
+        let used = canvas.text(x, line.y, line.right().saturating_sub(x), &text, style);
+        canvas.hit(Rect { x, width: used, ..row(line, 0) }, Target::Tab(*tab));
+        x += used + 1;
+    }
+}
+
+fn reversed() -> Style {
+    Style::new().add_modifier(ratatui::style::Modifier::REVERSED)
+}
+
+/// Sources in trouble colour their tab.
+fn tab_style(canvas: &Canvas<'_>, tab: Tab) -> Style {
+    let trouble =
+        tab == Tab::Sources && canvas.app.health().iter().any(|h| matches!(h.status, SourceStatus::Failing | SourceStatus::Denied));
+    if trouble { canvas.theme.bad } else { canvas.theme.base }
+}

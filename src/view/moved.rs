@@ -1,0 +1,68 @@
+//! What moved: KPIs whose change passed the noise guard, largest first.
+
+use ratatui::layout::Rect;
+
+use super::{
+    canvas::{Canvas, below, first_shown, row},
+    card, change, empty, list, number,
+};
+use crate::{
+    app::{Target, item::Item, place::Part},
+    domain::metric::Metric,
+    kpi::board::Board,
+};
+
+/// The list with its heading.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let app = canvas.app;
+    let items = app.items(Part::Moved);
+    let focused = app.level().part() == Part::Moved;
+    canvas.hit(area, Target::Part(Part::Moved));
+    let title = if items.is_empty() { Part::Moved.name().to_owned() } else { format!("{} {}", Part::Moved.name(), items.len()) };
+    canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), focused);
+    let inside = below(area, 1);
+    let Some(board) = canvas.board().filter(|_| !items.is_empty()) else {
+        let words = if app.filter().is_empty() { "nothing beyond usual variation" } else { "nothing matches the filter; Esc clears it" };
+        empty::line(canvas, inside, words);
+        return;
+    };
+    let selected = app.selected_index(Part::Moved);
+    let room = usize::from(inside.height);
+    let first = first_shown(selected, items.len(), room.max(1));
+    for (line, (index, item)) in items.iter().enumerate().skip(first).take(room).enumerate() {
+        let Item::Kpi(metric) = item else { continue };
+        let spot = row(inside, u16::try_from(line).unwrap_or(0));
+        one(canvas, spot, metric, board);
+        if focused && index == selected {
+            list::mark(canvas, spot);
+        }
+        canvas.hit(spot, Target::Item(Part::Moved, index));
+    }
+}
+
+fn one(canvas: &mut Canvas<'_>, spot: Rect, metric: &'static Metric, board: &Board) {
+    let Some(r) = board.readings.get(metric.id) else { return };
+    let hidden = canvas.app.private() && card::is_money(metric.unit);
+    let change = change::of(metric, r, &board.currency, canvas.glyphs, &canvas.theme);
+    let (text, style) = change.map_or((String::new(), canvas.theme.dim), |c| (c.text(18).to_owned(), c.style));
+    let text = if hidden { "hidden".to_owned() } else { text };
+    let wide = canvas.width(&text);
+    canvas.right(spot, &text, style);
+    let values = match r.before {
+        Some(before) if !hidden => {
+            let (was, now) = (number::compact(metric.unit, before, &board.currency), number::reading(metric.unit, r, &board.currency));
+            format!("{was} {} {}", canvas.glyphs.arrow, now.unwrap_or_default())
+        }
+        _ => String::new(),
+    };
+    let room = spot.width.saturating_sub(wide + 4);
+    let values_wide = canvas.width(&values);
+    let both = canvas.width(metric.name) + values_wide + 2 <= room;
+    let short = super::name::short(metric);
+    let name =
+        if canvas.width(metric.name) <= room && (both || canvas.width(short) + values_wide + 2 > room) { metric.name } else { short };
+    let used = canvas.text(spot.x + 2, spot.y, room, name, canvas.theme.base);
+    if used + values_wide + 2 <= room {
+        canvas.text(spot.x + 2 + room - values_wide, spot.y, values_wide, &values, canvas.theme.dim);
+    }
+}

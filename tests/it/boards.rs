@@ -1,0 +1,502 @@
+//! Synthetic boards for tests of the screen: nothing, good, all bad, long names and wide letters. Deterministic.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use chrono::Duration;
+use quarterdeck::{
+    app::{App, Depth, Setup},
+    domain::{
+        Time,
+        health::{Progress, SourceHealth, SourceStatus},
+        metric::{self, CATALOGUE, Metric, Unit},
+        target::Target,
+        value::{Datum, Reading, Scope, Status},
+        window::{Tz, Window},
+    },
+    kpi::{
+        board::{Board, GroupRow, Look, Marker, MarkerKind, Row, Series},
+        library::Library,
+    },
+};
+
+/// What a board is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Nothing has arrived yet.
+    Nothing,
+    /// Everything fed, everything on target.
+    Good,
+    /// Everything off target, too small, refused, stale.
+    Bad,
+    /// Long names, wide letters, huge and tiny numbers.
+    Long,
+}
+
+impl Mood {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::Good, Self::Bad, Self::Long];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Long => "long",
+        }
+    }
+}
+
+pub fn now() -> Time {
+    "2026-03-31T12:32:10Z".parse().unwrap()
+}
+
+pub fn zone() -> Tz {
+    "Europe/Berlin".parse().unwrap()
+}
+
+/// An app at a size, without a board.
+pub fn app(size: (u16, u16)) -> App {
+    App::new(setup(size)).unwrap()
+}
+
+pub fn setup(size: (u16, u16)) -> Setup {
+    Setup {
+        org: "Acme".into(),
+        zone: zone(),
+        look: Look::default(),
+        theme: "auto".into(),
+        depth: Depth::True,
+        ascii: false,
+        mouse: true,
+        keys: BTreeMap::new(),
+        library: Library::builtin().unwrap(),
+        now: now(),
+        size,
+    }
+}
+
+/// A board that answers a look.
+pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
+    let window = Window::ending(look.at.unwrap_or_else(now), look.range.length());
+    let scope = &look.scope;
+    let nothing = mood == Mood::Nothing;
+    let focus_metric = look.focus.and_then(metric::find);
+    Arc::new(Board {
+        look: look.clone(),
+        org: if mood == Mood::Long { "The Very Long Named Incorporated Company 株式会社".into() } else { "Acme".into() },
+        zone: zone(),
+        currency: "EUR".into(),
+        as_of: window.to,
+        window,
+        readings: if nothing { BTreeMap::new() } else { readings(mood, scope, 0) },
+        targets: if nothing { BTreeMap::new() } else { targets() },
+        unfed: if nothing { CATALOGUE.iter().map(|m| m.id).collect() } else { BTreeSet::new() },
+        series: if nothing { BTreeMap::new() } else { all_series(mood, window, look.focus) },
+        series_before: focus_metric.filter(|_| !nothing).map(|m| series(m, mood, window.before(), 56, 7)),
+        teams: if nothing { Vec::new() } else { groups(mood, &TEAMS, &LONG_TEAMS, Scope::Team, false) },
+        services: if nothing { Vec::new() } else { groups(mood, &SERVICES, &LONG_SERVICES, Scope::Service, true) },
+        markers: if nothing { Vec::new() } else { markers(window) },
+        open_incidents: open_incidents(mood),
+        incidents: incidents(mood, window),
+        deployments: if nothing { Vec::new() } else { deployments(mood, window) },
+        rows: focus_metric.filter(|_| !nothing).map_or_else(Vec::new, |m| rows(m, mood, window)),
+        rows_total: if nothing { 0 } else { 231 },
+        records: if nothing { 0 } else { 48_210 },
+    })
+}
+
+const TEAMS: [&str; 6] = ["payments", "checkout", "search", "platform", "mobile", "unattributed"];
+const SERVICES: [&str; 7] = ["checkout-api", "ledger", "catalog", "search-index", "gateway", "push", "app-bff"];
+const LONG_TEAMS: [&str; 4] =
+    ["team-for-everything-that-has-no-other-home-2026", "支払いと決済のチーム", "Ünïcödé-Größenwahn", "unattributed"];
+const LONG_SERVICES: [&str; 4] = ["customer-facing-checkout-and-payment-gateway-v2-legacy", "検索インデックス", "ÅÄÖ-tjänsten", "x"];
+
+fn targets() -> BTreeMap<&'static str, Target> {
+    let t = |text: &str, op, bound| Target { text: text.into(), op, bound };
+    BTreeMap::from([
+        ("uptime", t(">= 99.9%", ">=", 0.999)),
+        ("latency_p95", t("< 300ms", "<", 0.3)),
+        ("error_rate", t("< 1%", "<", 0.01)),
+        ("lead_time.median", t("< 24h", "<", 86_400.0)),
+        ("change_failure_rate", t("< 10%", "<", 0.1)),
+        ("code_coverage", t(">= 80%", ">=", 0.8)),
+        ("cost_allocated_share", t(">= 90%", ">=", 0.9)),
+        ("infra_cost.effective", t("< 60000 EUR", "<", 60_000.0)),
+    ])
+}
+
+/// A plausible value of a metric, good or bad; `i` varies it by team.
+fn typical(m: &Metric, mood: Mood, i: usize) -> f64 {
+    let bad = mood == Mood::Bad;
+    let by = 1.0 + 0.13 * i as f64;
+    match (m.id, m.unit) {
+        (_, _) if mood == Mood::Long => {
+            [1.0e15_f64, 1.0e-7, 123_456_789.123, 0.333_333_333][i % 4].min(if m.unit == Unit::Ratio { 0.999_99 } else { 1e15 })
+        }
+        ("uptime" | "uptime.requests" | "uptime.from_incidents", _) => {
+            if bad {
+                0.9871 - 0.002 * i as f64
+            } else {
+                0.99962 - 0.0001 * i as f64
+            }
+        }
+        ("latency_p95", _) => {
+            if bad {
+                1.94 * by
+            } else {
+                0.212 * by
+            }
+        }
+        ("latency_p50", _) => 0.048 * by,
+        ("latency_p99", _) => 0.93 * by,
+        ("error_rate", _) => {
+            if bad {
+                0.043 * by
+            } else {
+                0.0021 * by
+            }
+        }
+        ("lead_time.median", _) => {
+            if bad {
+                412_000.0 * by
+            } else {
+                50_520.0 * by
+            }
+        }
+        ("change_failure_rate", _) => {
+            if bad {
+                0.31
+            } else {
+                0.043 * by
+            }
+        }
+        ("code_coverage", _) => {
+            if bad {
+                0.412
+            } else {
+                0.871 - 0.02 * i as f64
+            }
+        }
+        ("deployment_frequency.per_day", _) => {
+            if bad {
+                0.21
+            } else {
+                6.4 / by
+            }
+        }
+        ("infra_cost.effective", _) => {
+            if bad {
+                91_240.5
+            } else {
+                48_310.42 / by
+            }
+        }
+        ("infra_cost_forecast", _) => 52_100.0,
+        (_, Unit::Ratio) => {
+            if m.direction == metric::Direction::Up {
+                if bad { 0.61 } else { 0.962 }
+            } else if bad {
+                0.34
+            } else {
+                0.031
+            }
+        }
+        (_, Unit::Seconds) => {
+            if bad {
+                86_000.0 * by
+            } else {
+                2_640.0 * by
+            }
+        }
+        (_, Unit::Millis) => {
+            if bad {
+                5_200.0
+            } else {
+                1_830.0
+            }
+        }
+        (_, Unit::PerDay | Unit::PerWeek) => 4.0 / by,
+        (_, Unit::Count(_)) => (if bad { 47.0 } else { 9.0 } * by).round(),
+        (_, Unit::Money) => 12_345.67 * by,
+        (_, Unit::MoneyPer(_)) => {
+            if bad {
+                4.81
+            } else {
+                1.27 * by
+            }
+        }
+        (_, Unit::Plain(_)) => 3.2 * by,
+    }
+}
+
+fn readings(mood: Mood, scope: &Scope, i: usize) -> BTreeMap<&'static str, Reading> {
+    CATALOGUE.iter().enumerate().map(|(k, m)| (m.id, reading(m, mood, scope, i, k))).collect()
+}
+
+fn reading(m: &'static Metric, mood: Mood, scope: &Scope, i: usize, k: usize) -> Reading {
+    let targets = targets();
+    let unit = m.unit.word("EUR");
+    let value = typical(m, mood, i);
+    let mut r = Reading::ok(m.id, scope.clone(), unit.clone(), value, 231 + 40 * k as u64);
+    r.measured_at = Some(now() - Duration::minutes(3));
+    r.before = Some(value * [0.92, 1.31, 1.0, 0.62][k % 4]);
+    r.change_is_real = [Some(true), Some(false), None, Some(true)][(k + i) % 4];
+    if let Some(target) = targets.get(m.id) {
+        r.target = Some(target.text.clone());
+        r.target_met = Some(target.met(value));
+    }
+    match m.id {
+        "technical_debt_ratio" => r.rating = Some(if mood == Mood::Bad { "D" } else { "A" }.into()),
+        "deployment_frequency.per_day" => r.rating = Some(if mood == Mood::Bad { "monthly" } else { "on demand" }.into()),
+        "lead_time.stage_mean" | "time_to_restore.stage_mean" => {
+            let stages = [("coding", 9_000.0), ("pickup", 4_300.0), ("review", 12_000.0), ("merge", 600.0), ("deploy", 24_000.0)];
+            r.value = Some(Datum::Map(stages.iter().map(|(s, v)| ((*s).to_owned(), Datum::Num(*v))).collect()));
+            (r.before, r.change_is_real) = (None, None);
+        }
+        "deployment_frequency.daily" | "infra_cost.daily" | "findings.by_severity" => {
+            let days = [("2026-03-29", 4.0), ("2026-03-30", 7.0), ("2026-03-31", 2.0)];
+            r.value = Some(Datum::Map(days.iter().map(|(s, v)| ((*s).to_owned(), Datum::Num(*v))).collect()));
+            (r.before, r.change_is_real) = (None, None);
+        }
+        "incident.link" => r = Reading::none(m.id, scope.clone(), unit, Status::NoData, "a list: see the rows"),
+        "lead_time.median" => r.assumed = true,
+        "infra_cost_forecast" => r.status = Status::Provisional,
+        "time_to_restore.mean" if mood == Mood::Bad => r.is_lower_bound = true,
+        "error_rate" if mood == Mood::Bad => {
+            r = Reading::none(m.id, scope.clone(), unit, Status::Error, "errors exceed requests: the two queries count different things");
+        }
+        "failed_deployment_recovery_time.median" if mood == Mood::Bad => {
+            r = Reading { n: 2, ..Reading::none(m.id, scope.clone(), unit, Status::Insufficient, "2 recoveries, at least 5 needed") };
+        }
+        "page_load.p75" => {
+            r = Reading::none(m.id, scope.clone(), unit, Status::NoData, "no page load was measured in this window");
+        }
+        "code_coverage" => {
+            r.measured_at = Some(now() - Duration::days(if mood == Mood::Bad { 19 } else { 0 }));
+            r.coverage = Some(0.93);
+        }
+        _ => {}
+    }
+    r
+}
+
+fn all_series(mood: Mood, window: Window, focus: Option<&str>) -> BTreeMap<&'static str, Series> {
+    CATALOGUE
+        .iter()
+        .enumerate()
+        .filter(|(_, m)| m.facet_of.is_none() || focus == Some(m.id))
+        .map(|(k, m)| (m.id, series(m, mood, window, if focus == Some(m.id) { 56 } else { 28 }, k)))
+        .collect()
+}
+
+/// A course around the typical value: waves, a step, a gap, the last bucket partial.
+fn series(m: &'static Metric, mood: Mood, window: Window, count: usize, seed: usize) -> Series {
+    let buckets = window.split(count);
+    let base = typical(m, mood, 0);
+    let values = (0..count)
+        .map(|i| {
+            let phase = i as f64 / count as f64;
+            if (0.55..0.62).contains(&phase) && seed % 3 == 0 {
+                return None;
+            }
+            let wave = (phase * 12.0 + seed as f64).sin() * 0.18 + (phase * 41.0 + seed as f64).sin() * 0.07;
+            let step = if mood == Mood::Bad && phase > 0.7 { 0.45 } else { 0.0 };
+            match m.unit {
+                Unit::Ratio if base > 0.5 => Some((base + (1.0 - base) * 0.8 * (wave * 3.0 - step)).min(1.0)),
+                Unit::Count(_) => Some((base * (0.5 + wave * 2.0 + step)).max(0.0).round()),
+                _ => Some(base * (1.0 + wave + step)),
+            }
+        })
+        .collect();
+    Series { buckets, values, last_is_partial: true }
+}
+
+fn groups(mood: Mood, names: &[&str], long: &[&str], scope: fn(String) -> Scope, services: bool) -> Vec<GroupRow> {
+    let names = if mood == Mood::Long { long } else { names };
+    names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let mut readings = readings(mood, &scope((*name).to_owned()), i);
+            readings.retain(|id, _| metric::find(id).is_some_and(|m| m.facet_of.is_none()));
+            if i == 4 {
+                readings.remove("latency_p95");
+            }
+            GroupRow { name: (*name).to_owned(), team: services.then(|| TEAMS[i % 5].to_owned()), readings }
+        })
+        .collect()
+}
+
+fn markers(window: Window) -> Vec<Marker> {
+    let span = window.to - window.from;
+    (0..14)
+        .map(|i| {
+            let kind = match i {
+                3 => MarkerKind::FailedDeployment,
+                4 | 10 => MarkerKind::Incident,
+                7 => MarkerKind::Annotation,
+                _ => MarkerKind::Deployment,
+            };
+            Marker {
+                at: window.from + span * i / 14 + Duration::minutes(40),
+                kind,
+                label: format!("checkout-api v1.{i}"),
+                key: format!("git/v1.{i}"),
+            }
+        })
+        .collect()
+}
+
+fn row(kind: &'static str, i: usize, at: Time, title: &str) -> Row {
+    Row {
+        key: format!("{}/{kind}-{i}", if kind == "incident" { "pager" } else { "git" }),
+        kind,
+        at,
+        service: SERVICES[i % SERVICES.len()].into(),
+        team: TEAMS[i % 5].into(),
+        title: title.into(),
+        value: None,
+        tags: Vec::new(),
+        details: vec![
+            ("key".into(), format!("git/{kind}-{i}")),
+            ("started".into(), "2026-03-30 09:12:44".into()),
+            ("attributed".into(), "service catalog: checkout-api belongs to payments since 2025-06-01".into()),
+            ("classified".into(), "production by environment name `prod`; counted for frequency".into()),
+            (
+                "linked".into(),
+                "incident pager/incident-1 by time: it began 14 min after this deployment, inside the link window of 24 h, and no other deployment of the service lies closer".into(),
+            ),
+            ("version".into(), "v1.42.0 (3f9c2ab)".into()),
+        ],
+        related: vec!["git/change-1".into(), "git/change-2".into(), "pager/incident-1".into(), "git/elsewhere-9".into()],
+        url: Some(format!("https://git.example.com/acme/checkout/{kind}/{i}")),
+    }
+}
+
+fn long_title(mood: Mood, short: &str) -> String {
+    if mood == Mood::Long {
+        format!("{short}: 決済サービスの障害 with a title that goes on and on because somebody pasted the whole alert text into it, twice")
+    } else {
+        short.to_owned()
+    }
+}
+
+fn open_incidents(mood: Mood) -> Vec<Row> {
+    let open = |i: usize, minutes: i64, title: &str, sev: &str| Row {
+        tags: vec!["open".into(), sev.into()],
+        ..row("incident", i, now() - Duration::minutes(minutes), &long_title(mood, title))
+    };
+    match mood {
+        Mood::Nothing | Mood::Good => Vec::new(),
+        Mood::Bad => vec![
+            open(1, 4_570, "Search results stale", "sev3"),
+            open(2, 102, "Checkout returns 502 for card payments", "sev1"),
+            open(3, 7, "Ledger lag above 10 min", "sev2"),
+        ],
+        Mood::Long => vec![open(1, 102, "Alert", "sev1")],
+    }
+}
+
+fn incidents(mood: Mood, window: Window) -> Vec<Row> {
+    if mood == Mood::Nothing {
+        return Vec::new();
+    }
+    let span = window.to - window.from;
+    let mut out = open_incidents(mood);
+    out.extend((10..15).map(|i| Row {
+        value: Some((Datum::Num(1_260.0 * (i as f64 - 8.0)), "s".into())),
+        tags: vec![format!("sev{}", i % 3 + 1)],
+        ..row("incident", i, window.to - span / 16 * (i as i32 - 9), &long_title(mood, "Elevated error rate"))
+    }));
+    out
+}
+
+fn deployments(mood: Mood, window: Window) -> Vec<Row> {
+    let span = window.to - window.from;
+    (0..24)
+        .map(|i| {
+            let tags: &[&str] = match i % 6 {
+                1 if mood == Mood::Bad => &["failed"],
+                3 => &["rollback"],
+                5 => &["assumed"],
+                _ => &[],
+            };
+            Row {
+                tags: tags.iter().map(|t| (*t).to_owned()).collect(),
+                ..row("deployment", i, window.to - span / 30 * (i as i32 + 1), &long_title(mood, &format!("v1.{}.0", 42 - i)))
+            }
+        })
+        .collect()
+}
+
+fn rows(m: &'static Metric, mood: Mood, window: Window) -> Vec<Row> {
+    let span = window.to - window.from;
+    let titles = ["Round totals half to even", "Retry the ledger write once", "Bump the http client", "Show the delivery window"];
+    (0..40)
+        .map(|i| Row {
+            value: Some((Datum::Num(typical(m, if mood == Mood::Long { Mood::Good } else { mood }, i % 5)), m.unit.word("EUR"))),
+            ..row("change", i, window.to - span / 50 * (i as i32 + 1), &long_title(mood, titles[i % 4]))
+        })
+        .collect()
+}
+
+/// Sources in every state.
+pub fn health(mood: Mood) -> Vec<SourceHealth> {
+    let ok = |name: &str, kind: &str| SourceHealth {
+        status: SourceStatus::Ok,
+        message: "1,204 records".into(),
+        last_success: Some(now() - Duration::seconds(12)),
+        next_try: Some(now() + Duration::seconds(3)),
+        records_per_minute: 1_204,
+        records_total: 48_210,
+        took: Some(Duration::milliseconds(184)),
+        ..SourceHealth::starting(name, kind)
+    };
+    match mood {
+        Mood::Nothing => vec![SourceHealth {
+            status: SourceStatus::Backfilling,
+            message: "reading history of main".into(),
+            progress: Some(Progress { done: 1_200, total: Some(5_400) }),
+            ..SourceHealth::starting("checkout", "git")
+        }],
+        Mood::Good => vec![
+            SourceHealth { budget_left: Some(4_812), ..ok("checkout", "git") },
+            ok("prod-metrics", "prometheus"),
+            ok("front-door", "http"),
+            ok("bill", "focus"),
+        ],
+        Mood::Bad | Mood::Long => {
+            let name = |short: &str| {
+                if mood == Mood::Long { format!("{short}-of-the-whole-group-東京-and-elsewhere") } else { short.to_owned() }
+            };
+            let bad = |name: String, kind: &str, status, message: &str| SourceHealth {
+                status,
+                message: message.into(),
+                failures: 4,
+                records_per_minute: 0,
+                ..ok(&name, kind)
+            };
+            vec![
+                ok("checkout", "git"),
+                bad(
+                    name("prod-metrics"),
+                    "prometheus",
+                    SourceStatus::Failing,
+                    "GET https://prometheus.example.com/api/v1/query: no answer within 30 s; check the address or raise `timeout`",
+                ),
+                bad(name("code"), "records", SourceStatus::Denied, "401 from git.example.com: the token in GIT_TOKEN is refused; renew it"),
+                bad(name("bill"), "focus", SourceStatus::Stale, "bill.csv has not changed for 9 d"),
+                bad(name("front-door"), "http", SourceStatus::Throttled, "429: told to wait 60 s"),
+                SourceHealth {
+                    status: SourceStatus::Backfilling,
+                    progress: Some(Progress { done: 3, total: None }),
+                    ..ok("history", "prometheus")
+                },
+                SourceHealth { status: SourceStatus::Off, ..SourceHealth::starting("old", "files") },
+                SourceHealth::starting("fresh", "files"),
+            ]
+        }
+    }
+}
