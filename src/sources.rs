@@ -8,6 +8,7 @@ pub mod clean;
 pub mod http;
 pub mod paths;
 pub mod probe;
+pub mod prometheus;
 pub mod records;
 
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
@@ -147,7 +148,12 @@ pub struct Kind {
 }
 
 /// Every kind.
-pub const KINDS: &[&Kind] = &[&probe::KIND, &records::KIND];
+pub const KINDS: &[&Kind] = &[
+    // one a line: additions do not collide
+    &probe::KIND,
+    &prometheus::KIND,
+    &records::KIND,
+];
 
 /// The kind of a name.
 #[must_use]

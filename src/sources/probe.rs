@@ -159,9 +159,6 @@ impl Probes {
             record.service.clone_from(&check.service);
             record.url = Some(http::shown(&check.url));
             record.labels.insert("check".into(), check.name.clone());
-            if let Some(location) = &self.location {
-                record.labels.insert("location".into(), location.clone());
-            }
             record
         };
         let sample = |metric: &str, unit: &str, value: f64| {

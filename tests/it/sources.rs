@@ -1,7 +1,8 @@
 //! The contract every kind of source keeps, walked over `KINDS` × `tests/fixtures/<kind>/<case>/`.
 //!
 //! A case is a directory with
-//! - `source.toml`: one `[[source]]` block; `{{url}}` stands for the test server's address;
+//! - `source.toml`: one `[[source]]` block; `{{url}}` stands for the test server's address, `{{timeout}}` for a
+//!   bound on requests;
 //! - `case.toml`: `now = "…"`, and `ignore = ["latency_ms"]` for fields no two runs agree on;
 //! - `answers.json` for kinds that ask a server (see `server::Answer`), `input/…` for kinds that read files (a
 //!   `NAME.fast-import` in it becomes a git repository `NAME`);
@@ -118,9 +119,10 @@ async fn what_a_server_can_do_wrong_becomes_the_right_error() {
     for case in Case::all().iter().filter(|c| c.style() == Style::Network) {
         for fault in faults::TABLE {
             let server = Server::start((fault.play)(&case.answers)).await;
-            let setup = case.set_up(&server.url);
+            let setup = case.set_up_with(&server.url, fault.timeout());
             let result = case.read_all(&setup, "").await;
-            assert!(server.sent() < 64 << 20, "{case}: {} bytes were taken of {}", server.sent(), fault.name);
+            let (sent, connections) = (server.sent(), server.connections());
+            assert!(sent <= connections * (32 << 20), "{case}: {sent} bytes were taken of {} by {connections}", fault.name);
             if let Ok(all) = &result {
                 case.check(all);
             }
@@ -136,7 +138,7 @@ async fn what_a_probed_target_does_wrong_is_a_result() {
     for case in Case::all().iter().filter(|c| c.style() == Style::Probing) {
         for fault in faults::TABLE {
             let server = Server::start((fault.play)(&case.answers)).await;
-            let setup = case.set_up(&server.url);
+            let setup = case.set_up_with(&server.url, fault.timeout());
             let all = case.read_all(&setup, "").await.unwrap_or_else(|e| panic!("{case}: {}: {e}", fault.name));
             case.check(&all);
             assert!(server.sent() < 16 << 20, "{case}: {} bytes were taken of {}", server.sent(), fault.name);

@@ -96,10 +96,15 @@ impl Case {
 
     /// Copy to a temporary directory and build the source, with the server at `url`.
     pub fn set_up(&self, url: &str) -> Setup {
+        self.set_up_with(url, "30s")
+    }
+
+    /// The same with a bound on requests.
+    pub fn set_up_with(&self, url: &str, timeout: &str) -> Setup {
         let dir = tempfile::tempdir().unwrap();
         copy_tree(&self.dir, dir.path());
         make_repositories(&dir.path().join("input"));
-        let text = fs::read_to_string(dir.path().join("source.toml")).unwrap().replace("{{url}}", url);
+        let text = fs::read_to_string(dir.path().join("source.toml")).unwrap().replace("{{url}}", url).replace("{{timeout}}", timeout);
         let config = Config::parse(&text, "source.toml", dir.path()).unwrap_or_else(|f| panic!("{self}: {f:?}"));
         let source = config.sources.first().unwrap_or_else(|| panic!("{self}: no [[source]]"));
         let name = source.name.clone();

@@ -18,6 +18,13 @@ pub struct Fault {
     pub probe: &'static str,
 }
 
+impl Fault {
+    /// Short where the fault is to be late, ample where it is not.
+    pub fn timeout(&self) -> &'static str {
+        if self.probe == "timeout" { "300ms" } else { "30s" }
+    }
+}
+
 pub const TABLE: &[Fault] = &[
     Fault {
         name: "401",
