@@ -5,6 +5,7 @@
 //! as `now`; the clock is never read here. All text is sanitised before it leaves (`Batch::clean`).
 
 pub mod clean;
+pub mod git;
 pub mod http;
 pub mod paths;
 pub mod probe;
@@ -150,6 +151,7 @@ pub struct Kind {
 /// Every kind.
 pub const KINDS: &[&Kind] = &[
     // one a line: additions do not collide
+    &git::KIND,
     &probe::KIND,
     &prometheus::KIND,
     &records::KIND,

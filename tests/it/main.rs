@@ -5,6 +5,7 @@ mod boards;
 mod cli;
 mod config;
 mod engine;
+mod git;
 mod kpis;
 mod pty;
 mod records;
