@@ -5,6 +5,7 @@
 //! as `now`; the clock is never read here. All text is sanitised before it leaves (`Batch::clean`).
 
 pub mod clean;
+pub mod files;
 pub mod git;
 pub mod http;
 pub mod paths;
@@ -154,6 +155,7 @@ pub const KINDS: &[&Kind] = &[
     &git::KIND,
     &probe::KIND,
     &prometheus::KIND,
+    &files::KIND,
     &records::KIND,
 ];
 

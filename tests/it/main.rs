@@ -5,6 +5,8 @@ mod boards;
 mod cli;
 mod config;
 mod engine;
+mod files;
+mod focus;
 mod git;
 mod kpis;
 mod pty;

@@ -1,0 +1,1 @@
+//! Kind `focus`: FOCUS bills.
