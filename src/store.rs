@@ -5,14 +5,42 @@
 //! derivation is put off and the touched partitions are marked in the same transaction; the marks are worked off in a
 //! later one, also after a crash. The writer knows no source and no schedule.
 
-use std::path::Path;
+mod chunk;
+mod cost;
+mod derive;
+mod derived;
+mod ingest;
+mod live;
+mod names;
+mod open;
+mod owners;
+mod partition;
+mod read;
+mod retain;
+mod roster;
+mod row;
 
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+use self::{
+    ingest::{State, Touched},
+    names::{Names, Space},
+};
 use crate::{
     domain::{
         Time,
         record::{Kind, Record},
         team::Roster,
-        window::Window,
+        window::{Tz, Window, millis},
     },
     kpi::fact::{Facts, Measure},
     ledger::{Derived, Rules},
@@ -66,6 +94,10 @@ pub struct FactQuery {
     pub service: Option<String>,
     /// Fill `Event::key` (and `Cost::key`); without it they are empty, which is what makes wide windows cheap.
     pub keys: bool,
+    /// Whose live series and small records are that name no team; absent: nobody's.
+    pub roster: Option<Arc<Roster>>,
+    /// Keep live series of one metric and service apart by their labels. Without it counters and histograms are added up.
+    pub labels: bool,
 }
 
 /// What rows to load.
@@ -81,17 +113,40 @@ pub struct RowQuery {
     pub teams: Vec<String>,
     /// Only these keys.
     pub keys: Vec<String>,
-    /// At most; newest first.
+    /// At most, newest first; 0 is no bound.
     pub limit: usize,
+    /// Whose records are that the ledger does not attribute (costs, quality, …), when `teams` are asked for.
+    pub roster: Option<Arc<Roster>>,
 }
+
+/// Records read in one go when working off what was put off; larger partitions are still done whole.
+const SLICE: usize = 20_000;
 
 /// The writing side. One per file; a second one gets [`StoreError::Busy`].
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    conn: Connection,
+    path: PathBuf,
+    /// Held, never used: dropping it lets the next writer in.
+    _lock: File,
+    held: Held,
+}
 
-/// The reading side; cheap to open, never blocks the writer.
+/// What the writer holds in memory between commits; all of it follows from the file and the configuration.
 #[derive(Debug)]
-pub struct Reader {}
+struct Held {
+    state: State,
+    zone: Tz,
+    basis: Option<Basis>,
+}
+
+/// The roster and rules in force, and what they were made from.
+#[derive(Debug)]
+struct Basis {
+    configured: Roster,
+    rules: Rules,
+    roster: Arc<Roster>,
+}
 
 impl Store {
     /// Open or create. Refuses a newer schema and a corrupt file without touching either.
@@ -99,10 +154,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Err(StoreError::Failed(format!("{}: the store is not built yet", path.display())))
+        let (conn, lock) = open::writer(path)?;
+        let state = State::load(&conn).map_err(|e| open::fault(path, "reading", &e))?;
+        Ok(Self { conn, path: path.to_owned(), _lock: lock, held: Held { state, zone: Tz::UTC, basis: None } })
     }
 
-    /// Take batches in. With `derive_now` the derived rows are in the same transaction.
+    /// The zone whose calendar days costs are split into. Costs are folded again when it changes.
+    #[must_use]
+    pub fn with_zone(mut self, zone: Tz) -> Self {
+        self.set_zone(zone);
+        self
+    }
+
+    /// See [`Store::with_zone`].
+    pub fn set_zone(&mut self, zone: Tz) {
+        if self.held.zone != zone {
+            self.held.zone = zone;
+            self.held.basis = None;
+        }
+    }
+
+    /// Take batches in. With `derive_now` the derived rows are in the same transaction. `roster` is the configured one;
+    /// what catalog and ownership records add to it is added here.
     ///
     /// # Errors
     /// [`StoreError`]; nothing of the batches is then in the store.
@@ -114,26 +187,75 @@ impl Store {
         now: Time,
         derive_now: bool,
     ) -> Result<Committed, StoreError> {
-        let _ = (batches, roster, rules, now, derive_now);
-        Ok(Committed::default())
+        self.transaction("writing", |held, tx| {
+            let mut touched = Touched::default();
+            for batch in batches {
+                ingest::take(tx, &mut held.state, &batch.records, now, &mut touched)?;
+                if let Some(cursor) = &batch.cursor {
+                    tx.prepare_cached("INSERT OR REPLACE INTO cursor (source, cursor) VALUES (?1, ?2)")?
+                        .execute(params![batch.source, cursor])?;
+                }
+            }
+            count(tx, &touched)?;
+            if let Some(span) = touched.maintenance {
+                live::touch_probes(tx, span, &mut touched)?;
+            }
+            let roster = held.settle(tx, roster, rules, now, touched.catalog)?;
+            if derive_now {
+                let basis = derive::Basis { roster: &roster, rules, now };
+                derive::homes(tx, &mut held.state, &touched.homes, basis)?;
+                cost::fold(tx, &held.state.names, &touched.costs, held.zone)?;
+                live::fold::spans(tx, &touched.live, now)?;
+            } else {
+                derive::mark(tx, touched.homes.iter().copied(), i64::MIN)?;
+                cost::mark(tx, &touched.costs)?;
+                live::fold::mark(tx, &touched.live)?;
+            }
+            Ok(Committed { changed: touched.changed, unchanged: touched.unchanged, deferred: pending(tx, now)? })
+        })
     }
 
-    /// Work off put-off derivation; `true` when something was done. Also re-derives all when roster or rules changed.
+    /// Work off a part of put-off derivation; `true` when something was done, so call it until it is not. Also re-derives
+    /// all when roster, rules or zone changed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn derive_pending(&mut self, roster: &Roster, rules: &Rules, now: Time) -> Result<bool, StoreError> {
-        let _ = (roster, rules, now);
-        Ok(false)
+        let unchanged = self.held.basis.as_ref().is_some_and(|b| b.configured == *roster && b.rules == *rules);
+        if unchanged && !pending(&self.conn, now).map_err(|e| open::fault(&self.path, "reading", &e))? {
+            return Ok(false);
+        }
+        self.transaction("writing", |held, tx| {
+            let roster = held.settle(tx, roster, rules, now, false)?;
+            let basis = derive::Basis { roster: &roster, rules, now };
+            let mut read = 0;
+            while read < SLICE
+                && let Some(home) = derive::next(tx, now)?
+            {
+                read += 1 + derive::homes(tx, &mut held.state, &BTreeSet::from([home]), basis)?;
+            }
+            if read > 0 {
+                return Ok(true);
+            }
+            let spans = live::fold::unmark(tx, 50)?;
+            if !spans.is_empty() {
+                live::fold::spans(tx, &spans, now)?;
+                return Ok(true);
+            }
+            let months = cost::unmark(tx)?;
+            cost::fold(tx, &held.state.names, &months, held.zone)?;
+            Ok(!months.is_empty())
+        })
     }
 
-    /// Drop what is past its keep, fold minutes into hours and hours into days.
+    /// Drop what is past its keep: minutes are then only in their hours, hours only in their days.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn retain(&mut self, keep: &Keep, now: Time) -> Result<(), StoreError> {
-        let _ = (keep, now);
-        Ok(())
+        self.transaction("clearing", |_, tx| retain::all(tx, keep, now))?;
+        // Freed pages go back to the file system a little at a time.
+        self.conn.execute_batch("PRAGMA incremental_vacuum(2000)").map_err(|e| open::fault(&self.path, "clearing", &e))
     }
 
     /// The reading side on the same file.
@@ -141,8 +263,81 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn reader(&self) -> Result<Reader, StoreError> {
-        Ok(Reader {})
+        Reader::open(&self.path)
     }
+
+    /// Breaks off what a statement of this store is doing, from another thread; the transaction is rolled back.
+    pub fn interrupt(&self) -> rusqlite::InterruptHandle {
+        self.conn.get_interrupt_handle()
+    }
+
+    /// All or nothing; on failure what is held in memory is read again from the file.
+    fn transaction<T>(&mut self, doing: &str, work: impl FnOnce(&mut Held, &Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let Self { conn, path, held, .. } = self;
+        let done = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).and_then(|tx| {
+            let done = work(held, &tx)?;
+            tx.commit()?;
+            Ok(done)
+        });
+        done.map_err(|e| {
+            held.basis = None;
+            match State::load(conn) {
+                Ok(state) => held.state = state,
+                Err(e) => return open::fault(path, "reading", &e),
+            }
+            open::fault(path, doing, &e)
+        })
+    }
+}
+
+impl Held {
+    /// The roster in force. When it, the rules, the zone or the program's derivation changed since the last time,
+    /// everything is marked to be derived again.
+    fn settle(&mut self, tx: &Connection, configured: &Roster, rules: &Rules, now: Time, catalog: bool) -> rusqlite::Result<Arc<Roster>> {
+        if let Some(basis) = &self.basis
+            && !catalog
+            && basis.configured == *configured
+            && basis.rules == *rules
+        {
+            return Ok(Arc::clone(&basis.roster));
+        }
+        let roster = Arc::new(roster::assemble(tx, &self.state.names, configured)?);
+        let text = format!("{} {roster:?} {rules:?}", derive::VERSION);
+        let digest: String = Sha256::digest(text).iter().fold(String::new(), |text, b| text + &format!("{b:02x}"));
+        if meta(tx, "derived_with")?.as_deref() != Some(&digest) {
+            derive::mark(tx, self.state.names.homes().chain([0]), millis(now).min(0))?;
+            set_meta(tx, "derived_with", &digest)?;
+        }
+        if meta(tx, "zone")?.as_deref() != Some(self.zone.name()) {
+            cost::mark_all(tx)?;
+            set_meta(tx, "zone", self.zone.name())?;
+        }
+        self.basis = Some(Basis { configured: configured.clone(), rules: rules.clone(), roster: Arc::clone(&roster) });
+        Ok(roster)
+    }
+}
+
+/// Is anything put off whose time has come?
+fn pending(conn: &Connection, now: Time) -> rusqlite::Result<bool> {
+    let mut find = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM dirty WHERE due <= ?1) OR EXISTS (SELECT 1 FROM dirty_cost) OR EXISTS (SELECT 1 FROM dirty_live)",
+    )?;
+    find.query_row([millis(now)], |r| r.get(0))
+}
+
+fn count(conn: &Connection, touched: &Touched) -> rusqlite::Result<()> {
+    let mut add =
+        conn.prepare_cached("INSERT INTO tally (kind, live) VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET live = live + excluded.live")?;
+    touched.tally.iter().try_for_each(|(kind, more)| add.execute(params![kind, more]).map(drop))
+}
+
+fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |r| r.get(0)).optional()
+}
+
+fn set_meta(conn: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?.execute(params![key, value])?;
+    Ok(())
 }
 
 /// How long things are kept.
@@ -156,22 +351,46 @@ pub struct Keep {
     pub records: Option<std::time::Duration>,
 }
 
+/// The reading side; cheap to open, never blocks the writer.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+    path: PathBuf,
+    /// Read again when the file has more; only this reader's own thread looks at it.
+    names: RefCell<Names>,
+}
+
 impl Reader {
     /// Open an existing store for reading.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Err(StoreError::Failed(format!("{}: the store is not built yet", path.display())))
+        let conn = open::reader(path)?;
+        Ok(Self { conn, path: path.to_owned(), names: RefCell::default() })
     }
 
-    /// Facts of a span.
+    /// Everything `look` reads sees one state of the store, whatever is committed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`], or what `look` gives.
+    pub fn snapshot<T>(&self, look: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if !self.conn.is_autocommit() {
+            return look(self);
+        }
+        let tx = self.conn.unchecked_transaction().map_err(|e| self.fault(&e))?;
+        let done = look(self);
+        tx.finish().map_err(|e| self.fault(&e))?;
+        done
+    }
+
+    /// Facts of a span, each measure in order of time. Open incidents and outages, and changes not yet shipped, are in the
+    /// span when they began before its end.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn facts(&self, query: &FactQuery, window: Window) -> Result<Facts, StoreError> {
-        let _ = (query, window);
-        Ok(Facts::default())
+        self.read(|conn, names| read::facts(conn, names, query, window))
     }
 
     /// Rows, newest first.
@@ -179,8 +398,14 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn rows(&self, query: &RowQuery) -> Result<Vec<Record>, StoreError> {
-        let _ = query;
-        Ok(Vec::new())
+        let mut out = Vec::new();
+        self.read(|conn, names| {
+            read::rows(conn, names, query, true, &mut |record| {
+                out.push(record);
+                query.limit == 0 || out.len() < query.limit
+            })
+        })?;
+        Ok(out)
     }
 
     /// Every live record that matches, oldest first, one at a time, until `visit` says `false`; `limit` is ignored. Holds
@@ -189,8 +414,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn each(&self, query: &RowQuery, visit: &mut dyn FnMut(Record) -> bool) -> Result<(), StoreError> {
-        let _ = (query, visit);
-        Ok(())
+        let all = RowQuery { limit: 0, ..query.clone() };
+        self.read(|conn, names| read::rows(conn, names, &all, false, visit))
     }
 
     /// What the ledger derived for these keys (classes, shipments, links, attributions that mention them).
@@ -198,8 +423,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn derived(&self, keys: &[String]) -> Result<Derived, StoreError> {
-        let _ = keys;
-        Ok(Derived::default())
+        self.read(|conn, names| read::derived(conn, names, keys))
     }
 
     /// Changes when another process has committed.
@@ -215,32 +439,37 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn cursor(&self, source: &str) -> Result<String, StoreError> {
-        let _ = source;
-        Ok(String::new())
+        self.read(|conn, _| read::cursor(conn, source))
     }
 
     /// Number of live records by kind.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn counts(&self) -> Result<std::collections::BTreeMap<Kind, u64>, StoreError> {
-        Ok(std::collections::BTreeMap::new())
+    pub fn counts(&self) -> Result<BTreeMap<Kind, u64>, StoreError> {
+        self.read(|conn, _| read::counts(conn))
     }
 
     /// What was ever seen: record kinds by their word, live series as `sample:<metric>`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn seen(&self) -> Result<std::collections::BTreeSet<String>, StoreError> {
-        Ok(std::collections::BTreeSet::new())
+    pub fn seen(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|conn, _| read::seen(conn))
     }
 
-    /// Names of services that any record names, with the team the catalog gives them.
+    /// Names of services that any record names.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn services(&self) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
+        self.read(|conn, names| {
+            let mut all = names.all(Space::Service);
+            all.extend(live::services(conn)?);
+            all.sort();
+            all.dedup();
+            Ok(all)
+        })
     }
 
     /// The roster with what `Catalog` and `Ownership` records add to the configured one.
@@ -248,6 +477,24 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn roster(&self, configured: &Roster) -> Result<Roster, StoreError> {
-        Ok(configured.clone())
+        self.read(|conn, names| roster::assemble(conn, names, configured))
+    }
+
+    /// One state of the store, with names that are as new as it.
+    fn read<T>(&self, look: impl FnOnce(&Connection, &Names) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.snapshot(|reader| {
+            let conn = &reader.conn;
+            let done = conn.query_row("SELECT coalesce(max(id), 0) FROM name", [], |r| r.get(0)).and_then(|newest: i64| {
+                if reader.names.borrow().newest() < newest {
+                    reader.names.replace(Names::load(conn)?);
+                }
+                look(conn, &reader.names.borrow())
+            });
+            done.map_err(|e| reader.fault(&e))
+        })
+    }
+
+    fn fault(&self, e: &rusqlite::Error) -> StoreError {
+        open::fault(&self.path, "reading", e)
     }
 }

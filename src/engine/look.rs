@@ -1,6 +1,9 @@
 //! From the store to a board: which facts and rows a look needs, and no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{Datelike, Duration};
 
@@ -83,7 +86,9 @@ pub fn facts(
         measures.push(Measure::CommitLeadTime);
     }
     let live = LIVE.iter().map(|m| (*m).to_owned()).collect();
-    let query = FactQuery { measures, live, costs: false, records: SMALL.to_vec(), service: service.clone(), keys };
+    let roster_of = Some(Arc::new(roster.clone()));
+    let records = SMALL.to_vec();
+    let query = FactQuery { measures, live, records, service: service.clone(), keys, roster: roster_of, ..FactQuery::default() };
     let mut facts = reader.facts(&query, span)?;
     let open = vec![Measure::Incident, Measure::Outage, Measure::Pending];
     let open = FactQuery { measures: open, service: service.clone(), keys, ..FactQuery::default() };
@@ -134,6 +139,7 @@ fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Ti
         teams: if let Scope::Team(t) = &look.scope { roster.family(t).into_iter().map(str::to_owned).collect() } else { Vec::new() },
         keys: Vec::new(),
         limit: MOST_ROWS,
+        roster: Some(Arc::new(roster.clone())),
     };
     let deployments = reader.rows(&scope(&[Kind::Deployment], Some(span)))?;
     // Also those that began before the window: they may still be open.

@@ -1,0 +1,314 @@
+//! Event facts packed by column: the facts of one measure, service and week in one blob.
+//!
+//! A board reads hundreds of thousands of facts at once, so columns have fixed widths, constant columns shrink to one
+//! cell, owners are written once per chunk, and the record behind a fact is its row number, looked up only when asked for.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    domain::window::from_millis,
+    kpi::fact::{Event, Owners, Values},
+};
+
+/// Length of a chunk's span: 7 UTC days counted from the epoch.
+pub(super) const WEEK_MS: i64 = 604_800_000;
+
+/// The week of an instant.
+pub(super) fn week(at_ms: i64) -> i64 {
+    at_ms.div_euclid(WEEK_MS)
+}
+
+/// Pack events of one week; `row` numbers stand for their keys. Times are kept to the millisecond, order by time.
+pub(super) fn pack(week: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
+    events.sort_by(|(r1, e1), (r2, e2)| {
+        (e1.at, r1).cmp(&(e2.at, r2)).then_with(|| e1.values.partial_cmp(&e2.values).unwrap_or(std::cmp::Ordering::Equal))
+    });
+    let mut out = Vec::with_capacity(32 + events.len() * 24);
+    out.extend(u32::try_from(events.len()).unwrap_or(u32::MAX).to_le_bytes());
+    for (_, e) in events.iter() {
+        out.extend(u32::try_from(e.at.timestamp_millis() - week * WEEK_MS).unwrap_or(0).to_le_bytes());
+    }
+    column(&mut out, events, |(_, e)| e.flags.to_le_bytes());
+    let owners = pack_owners(&mut out, events);
+    column(&mut out, &owners, |i| i.to_le_bytes());
+    column(&mut out, events, |(_, e)| e.group.to_le_bytes());
+    column(&mut out, events, |(row, _)| row.to_le_bytes());
+    column(&mut out, events, |(_, e)| [u8::try_from(e.values.len()).unwrap_or(0)]);
+    let all = || events.iter().flat_map(|(_, e)| e.values.iter().copied());
+    if all().all(|v| v.fract() == 0.0 && v.abs() < 2e9 && !(v == 0.0 && v.is_sign_negative())) {
+        out.push(1);
+        #[allow(clippy::cast_possible_truncation, reason = "whole numbers below 2e9, tested just above")]
+        all().for_each(|v| out.extend((v as i32).to_le_bytes()));
+    } else {
+        out.push(0);
+        all().for_each(|v| out.extend(v.to_le_bytes()));
+    }
+    out
+}
+
+/// One cell per event, or a single cell when all are equal.
+fn column<T, const N: usize>(out: &mut Vec<u8>, rows: &[T], cell: impl Fn(&T) -> [u8; N]) {
+    let same = rows.split_first().is_some_and(|(first, rest)| rest.iter().all(|r| cell(r) == cell(first)));
+    out.push(u8::from(same));
+    for row in rows.iter().take(if same { 1 } else { rows.len() }) {
+        out.extend(cell(row));
+    }
+}
+
+fn pack_owners(out: &mut Vec<u8>, events: &[(i64, &Event)]) -> Vec<u16> {
+    let mut lists: Vec<&Owners> = Vec::new();
+    let index = events
+        .iter()
+        .map(|(_, e)| {
+            let at = lists.iter().position(|l| **l == e.teams).unwrap_or_else(|| {
+                lists.push(&e.teams);
+                lists.len() - 1
+            });
+            u16::try_from(at).unwrap_or(u16::MAX)
+        })
+        .collect();
+    out.extend(u16::try_from(lists.len()).unwrap_or(u16::MAX).to_le_bytes());
+    for list in lists.iter().take(usize::from(u16::MAX)) {
+        let start = out.len();
+        out.extend([0; 4]);
+        for (team, share) in list.iter() {
+            let name = &team.as_bytes()[..team.len().min(usize::from(u16::MAX))];
+            out.extend(u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
+            out.extend(name);
+            out.extend(share.to_le_bytes());
+        }
+        let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    }
+    index
+}
+
+/// A packed chunk, taken apart without copying.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) len: usize,
+    at: &'a [u8],
+    flags: Cells<'a, 2>,
+    owners: Vec<Owners>,
+    owner: Cells<'a, 2>,
+    group: Cells<'a, 8>,
+    row: Cells<'a, 8>,
+    arity: Cells<'a, 1>,
+    /// Where each event's values begin, when they are not equally many.
+    starts: Vec<u32>,
+    whole: bool,
+    values: &'a [u8],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cells<'a, const N: usize> {
+    bytes: &'a [u8],
+    same: bool,
+}
+
+impl<const N: usize> Cells<'_, N> {
+    fn at(&self, i: usize) -> [u8; N] {
+        let from = if self.same { 0 } else { i * N };
+        let mut cell = [0; N];
+        cell.copy_from_slice(&self.bytes[from..from + N]);
+        cell
+    }
+}
+
+/// Lists of owners seen so far, so that facts of one owner share one list.
+#[derive(Debug, Default)]
+pub(super) struct Interned {
+    lists: HashMap<Box<[u8]>, Owners>,
+    teams: HashMap<Box<str>, Arc<str>>,
+}
+
+impl Interned {
+    fn owners(&mut self, bytes: &[u8]) -> Option<Owners> {
+        if let Some(list) = self.lists.get(bytes) {
+            return Some(Arc::clone(list));
+        }
+        let (mut rest, mut list) = (bytes, Vec::new());
+        while !rest.is_empty() {
+            let length = usize::from(u16::from_le_bytes(take(&mut rest)?));
+            let name = std::str::from_utf8(cut(&mut rest, length)?).ok()?;
+            list.push((self.team(name), f64::from_le_bytes(take(&mut rest)?)));
+        }
+        let list: Owners = list.into();
+        self.lists.insert(bytes.into(), Arc::clone(&list));
+        Some(list)
+    }
+
+    pub(super) fn team(&mut self, name: &str) -> Arc<str> {
+        if let Some(team) = self.teams.get(name) {
+            return Arc::clone(team);
+        }
+        let team: Arc<str> = Arc::from(name);
+        self.teams.insert(name.into(), Arc::clone(&team));
+        team
+    }
+}
+
+fn cut<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (head, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Some(head)
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    cut(rest, N)?.try_into().ok()
+}
+
+fn cells<'a, const N: usize>(rest: &mut &'a [u8], len: usize) -> Option<Cells<'a, N>> {
+    let [same] = take(rest)?;
+    let same = same == 1;
+    Some(Cells { bytes: cut(rest, if same { N } else { N * len })?, same })
+}
+
+impl<'a> View<'a> {
+    /// `None` when the bytes are not a chunk.
+    pub(super) fn new(bytes: &'a [u8], interned: &mut Interned) -> Option<Self> {
+        let mut rest = bytes;
+        let len = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+        let at = cut(&mut rest, len.checked_mul(4)?)?;
+        let flags = cells(&mut rest, len)?;
+        let lists = u16::from_le_bytes(take(&mut rest)?);
+        let mut owners = Vec::with_capacity(usize::from(lists));
+        for _ in 0..lists {
+            let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+            owners.push(interned.owners(cut(&mut rest, length)?)?);
+        }
+        let owner = cells(&mut rest, len)?;
+        let (group, row) = (cells(&mut rest, len)?, cells(&mut rest, len)?);
+        let arity: Cells<'_, 1> = cells(&mut rest, len)?;
+        let [whole] = take(&mut rest)?;
+        let (mut starts, mut total) = (Vec::new(), 0u32);
+        if arity.same {
+            total = u32::from(arity.at(0)[0]).checked_mul(u32::try_from(len).ok()?)?;
+        } else {
+            for count in arity.bytes {
+                starts.push(total);
+                total = total.checked_add(u32::from(*count))?;
+            }
+        }
+        let width = if whole == 1 { 4 } else { 8 };
+        let values = cut(&mut rest, usize::try_from(total).ok()? * width)?;
+        Some(Self { len, at, flags, owners, owner, group, row, arity, starts, whole: whole == 1, values })
+    }
+
+    /// Milliseconds of an event after the start of the week; ascending.
+    pub(super) fn offset(&self, i: usize) -> u32 {
+        let b = &self.at[i * 4..i * 4 + 4];
+        u32::from_le_bytes([b[0], b[1], b[2], b[3]])
+    }
+
+    /// First event at or after a number of milliseconds into the week.
+    pub(super) fn first_at(&self, ms: i64) -> usize {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let mid = low.midpoint(high);
+            if i64::from(self.offset(mid)) < ms { low = mid + 1 } else { high = mid }
+        }
+        low
+    }
+
+    pub(super) fn row(&self, i: usize) -> i64 {
+        i64::from_le_bytes(self.row.at(i))
+    }
+
+    /// The event itself; `None` when its owners are missing from the chunk.
+    pub(super) fn event(&self, i: usize, week: i64, service: &Arc<str>, key: Arc<str>) -> Option<Event> {
+        Some(Event {
+            at: from_millis(week * WEEK_MS + i64::from(self.offset(i))),
+            service: Arc::clone(service),
+            teams: Arc::clone(self.owners.get(usize::from(u16::from_le_bytes(self.owner.at(i))))?),
+            flags: u16::from_le_bytes(self.flags.at(i)),
+            group: u64::from_le_bytes(self.group.at(i)),
+            key,
+            values: self.values_of(i),
+        })
+    }
+
+    fn values_of(&self, i: usize) -> Values {
+        let count = usize::from(self.arity.at(i)[0]);
+        let start = if self.arity.same { i * count } else { self.starts.get(i).map_or(0, |s| *s as usize) };
+        let mut values = [0.0; Values::MOST];
+        let count = count.min(Values::MOST);
+        for (n, value) in values.iter_mut().take(count).enumerate() {
+            *value = if self.whole {
+                let b = &self.values[(start + n) * 4..(start + n) * 4 + 4];
+                f64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            } else {
+                let mut b = [0; 8];
+                b.copy_from_slice(&self.values[(start + n) * 8..(start + n) * 8 + 8]);
+                f64::from_le_bytes(b)
+            };
+        }
+        values[..count].into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(at_ms: i64, owners: &[(&str, f64)], flags: u16, group: u64, values: &[f64]) -> Event {
+        Event {
+            at: from_millis(at_ms),
+            service: Arc::from("pay"),
+            teams: owners.iter().map(|(t, s)| (Arc::from(*t), *s)).collect(),
+            flags,
+            group,
+            key: Arc::from(""),
+            values: values.into(),
+        }
+    }
+
+    fn round(week: i64, events: &[Event]) -> Vec<Event> {
+        let mut rows: Vec<(i64, &Event)> = events.iter().enumerate().map(|(i, e)| (i64::try_from(i).unwrap(), e)).collect();
+        let bytes = pack(week, &mut rows);
+        let mut interned = Interned::default();
+        let view = View::new(&bytes, &mut interned).unwrap();
+        (0..view.len).map(|i| view.event(i, week, &Arc::from("pay"), Arc::from("")).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_out_again(
+            list in prop::collection::vec((0..WEEK_MS, 0usize..3, any::<u16>(), any::<u64>(), prop::collection::vec(-1e12f64..1e12, 0..=5)), 1..40),
+            same in any::<bool>(), week in -3000i64..3000,
+        ) {
+            let owners: [&[(&str, f64)]; 3] = [&[("a", 1.0)], &[("b", 0.25), ("ü", 0.75)], &[]];
+            let mut events: Vec<Event> = list.iter()
+                .map(|(at, o, flags, group, values)| {
+                    let values: Vec<f64> = if same { vec![values.len() as f64] } else { values.clone() };
+                    event(week * WEEK_MS + at, owners[if same { 0 } else { *o }], *flags, *group, &values)
+                }).collect();
+            events.sort_by_key(|e| e.at);
+            let out = round(week, &events);
+            prop_assert_eq!(out.len(), events.len());
+            for e in &events {
+                prop_assert!(out.contains(e));
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_chunk_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(view) = View::new(&bytes, &mut Interned::default()) {
+                for i in 0..view.len.min(50) {
+                    let _ = view.event(i, 0, &Arc::from(""), Arc::from(""));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_take_half_the_room() {
+        let whole = [event(5, &[("a", 1.0)], 0, 0, &[3600.0]), event(6, &[("a", 1.0)], 0, 0, &[-7.0])];
+        let split = [event(5, &[("a", 1.0)], 0, 0, &[3600.5]), event(6, &[("a", 1.0)], 0, 0, &[-7.0])];
+        let size = |events: &[Event]| pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>()).len();
+        assert_eq!(size(&whole) + 8, size(&split));
+        assert_eq!(round(0, &whole)[0].values[0], 3600.0);
+    }
+}

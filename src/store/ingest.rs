@@ -1,0 +1,246 @@
+//! Records in: the newest revision of each (source, id) is kept, whatever the order and number of its arrivals.
+//!
+//! Says what was touched; deriving from it is `derive`'s, `cost`'s and `live`'s.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use chrono::Datelike;
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::{
+    live,
+    names::{Names, Space},
+    partition::Ties,
+    row,
+};
+use crate::domain::{
+    Time,
+    record::{AnnotationKind, Body, Kind, Record},
+    window::from_millis,
+};
+
+/// What the writer holds in memory; all of it can be read again from the file.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) names: Names,
+    pub(super) ties: Ties,
+    pub(super) series: live::Series,
+}
+
+impl State {
+    pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self { names: Names::load(conn)?, ties: Ties::load(conn)?, series: live::Series::default() })
+    }
+}
+
+/// What a commit's records changed.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Services and repositories whose delivery records changed; 0 for those with neither.
+    pub(super) homes: BTreeSet<i64>,
+    /// Sources and months whose bills changed.
+    pub(super) costs: BTreeSet<(i64, i64)>,
+    /// Live series, and the span of time of their new points (ms, both ends included).
+    pub(super) live: BTreeMap<i64, (i64, i64)>,
+    /// Announced maintenance that came, went or moved (ms).
+    pub(super) maintenance: Option<(i64, i64)>,
+    /// Owners or services changed.
+    pub(super) catalog: bool,
+    /// Change of the number of live records by kind.
+    pub(super) tally: BTreeMap<i64, i64>,
+    pub(super) changed: u64,
+    pub(super) unchanged: u64,
+}
+
+/// The month in which an instant lies, counted from year 0 in UTC.
+pub(super) fn month(ts_ms: i64) -> i64 {
+    let at = from_millis(ts_ms);
+    i64::from(at.year()) * 12 + i64::from(at.month0())
+}
+
+/// Take records in.
+pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
+    let mut ingest = Ingest {
+        conn,
+        find: conn.prepare_cached("SELECT row, source, id, rev, seq, deleted, kind, ts, home, body FROM record WHERE hash = ?1")?,
+        insert: conn.prepare_cached(
+            "INSERT INTO record (hash, source, id, kind, ts, rev, seq, deleted, home, seen, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?,
+        update: conn.prepare_cached(
+            "UPDATE record SET kind = ?2, ts = ?3, rev = ?4, seq = ?5, deleted = ?6, home = ?7, seen = ?8, body = ?9 WHERE row = ?1",
+        )?,
+        json: Vec::with_capacity(1024),
+    };
+    for record in records {
+        if matches!(record.body, Body::Probe(_) | Body::Sample(_)) {
+            live::take(conn, state, record, now, touched)?;
+        } else {
+            ingest.one(state, record, now, touched)?;
+        }
+    }
+    Ok(())
+}
+
+struct Ingest<'c> {
+    conn: &'c Connection,
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+    json: Vec<u8>,
+}
+
+/// A stored row, as far as it matters to its successor.
+struct Old {
+    row: i64,
+    kind: i64,
+    ts: i64,
+    home: i64,
+    deleted: bool,
+    /// How the arriving revision stands to it.
+    order: Ordering,
+}
+
+impl Ingest<'_> {
+    fn one(&mut self, state: &mut State, record: &Record, now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
+        let hash = row::hash(&record.id);
+        let source = state.names.id(self.conn, Space::Source, &record.source)?;
+        let mut rev = row::nanos(record.revision().0);
+        if record.deleted && rev == i64::MIN {
+            // A bare tombstone claims no time: it is about what is known now.
+            rev = row::nanos(record.observed_at.or(Some(now)));
+        }
+        self.json.clear();
+        row::encode(record, &mut self.json).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        let old = self.old(hash, source, record, rev)?;
+        if old.as_ref().is_some_and(|o| o.order != Ordering::Greater) {
+            touched.unchanged += 1;
+            return Ok(());
+        }
+        touched.changed += 1;
+        let mut kind = row::code(record.body.kind());
+        let mut home = home(self.conn, &mut state.names, record)?;
+        let mut ts = row::millis(record.event_time());
+        if let Some(old) = &old {
+            touch(touched, old.kind, old.home, source, old.ts);
+            if record.deleted && kind == 0 {
+                (kind, home, ts) = (old.kind, old.home, old.ts);
+            }
+            if !old.deleted {
+                *touched.tally.entry(old.kind).or_default() -= 1;
+            }
+        }
+        if !record.deleted {
+            *touched.tally.entry(kind).or_default() += 1;
+        }
+        touch(touched, kind, home, source, ts);
+        if let Body::Annotation(a) = &record.body
+            && a.annotation_kind == AnnotationKind::Maintenance
+            && let Some(to) = a.to
+        {
+            let span = touched.maintenance.get_or_insert((ts, ts));
+            *span = (span.0.min(ts), span.1.max(row::millis(Some(to))));
+        }
+        let seen = record.observed_at.map_or(0, |t| row::nanos(Some(t)));
+        match &old {
+            Some(old) => {
+                if record.deleted {
+                    self.conn.prepare_cached("DELETE FROM derived WHERE row = ?1")?.execute([old.row])?;
+                }
+                self.update.execute(params![old.row, kind, ts, rev, record.seq, record.deleted, home, seen, self.json])?;
+            }
+            None => {
+                self.insert.execute(params![hash, source, record.id, kind, ts, rev, record.seq, record.deleted, home, seen, self.json])?;
+            }
+        }
+        if row::DELIVERY.contains(&row::kind(kind)) {
+            connect(self.conn, state, record, hash, home)?;
+        }
+        Ok(())
+    }
+
+    /// The stored row of this identity. Revisions order by time, then `seq`, then tombstones first, then by content, so
+    /// that of two different records with one revision the same one wins in whatever order they arrive. Records that
+    /// claim no time at all are taken as they come.
+    fn old(&mut self, hash: i64, source: i64, record: &Record, rev: i64) -> rusqlite::Result<Option<Old>> {
+        let mut rows = self.find.query([hash])?;
+        while let Some(r) = rows.next()? {
+            if r.get::<_, i64>(1)? != source || r.get_ref(2)?.as_str()? != record.id {
+                continue;
+            }
+            let (old_rev, old_seq, deleted): (i64, i64, bool) = (r.get(3)?, r.get(4)?, r.get(5)?);
+            let order = (rev, record.seq, record.deleted).cmp(&(old_rev, old_seq, deleted)).then_with(|| {
+                let content = self.json.as_slice().cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
+                if rev == i64::MIN && content != Ordering::Equal { Ordering::Greater } else { content }
+            });
+            return Ok(Some(Old { row: r.get(0)?, kind: r.get(6)?, ts: r.get(7)?, home: r.get(8)?, deleted, order }));
+        }
+        Ok(None)
+    }
+}
+
+fn touch(touched: &mut Touched, kind: i64, home: i64, source: i64, ts: i64) {
+    match row::kind(kind) {
+        kind if row::DELIVERY.contains(&kind) => {
+            touched.homes.insert(home);
+        }
+        Kind::CostLine => {
+            touched.costs.insert((source, month(ts)));
+        }
+        Kind::Catalog | Kind::Ownership => touched.catalog = true,
+        _ => {}
+    }
+}
+
+/// Where a record lives: its service, else an incident's first one, else its repository, else nowhere (0).
+fn home(conn: &Connection, names: &mut Names, record: &Record) -> rusqlite::Result<i64> {
+    let named = |text: &Option<String>| text.as_deref().filter(|t| !t.is_empty()).map(str::to_owned);
+    let of_incident = match &record.body {
+        Body::Incident(i) => i.services.first().cloned(),
+        _ => None,
+    };
+    if let Some(service) = named(&record.service).or(of_incident) {
+        return names.id(conn, Space::Service, &service);
+    }
+    match named(&record.repo) {
+        Some(repo) => names.id(conn, Space::Repo, &repo),
+        None => Ok(0),
+    }
+}
+
+/// Tie what the record connects.
+fn connect(conn: &Connection, state: &mut State, record: &Record, hash: i64, home: i64) -> rusqlite::Result<()> {
+    let State { names, ties, .. } = state;
+    if let (Some(service), Some(repo)) = (&record.service, &record.repo) {
+        let (service, repo) = (names.id(conn, Space::Service, service)?, names.id(conn, Space::Repo, repo)?);
+        ties.tie(conn, service, repo)?;
+    }
+    let mut mentioned: Vec<&str> = Vec::new();
+    match &record.body {
+        Body::Incident(incident) => {
+            for service in &incident.services {
+                let service = names.id(conn, Space::Service, service)?;
+                ties.tie(conn, home, service)?;
+            }
+            mentioned.extend(incident.caused_by.iter().map(String::as_str));
+        }
+        Body::Deployment(d) => {
+            mentioned.extend(d.remediates.iter().chain(&d.rolls_back).map(String::as_str));
+            if record.repo.is_none() {
+                // Without a repository its changes can only be found by their ids.
+                mentioned.extend(d.change_ids.iter().map(String::as_str));
+            }
+        }
+        _ => {}
+    }
+    for id in mentioned {
+        ties.mention(conn, row::hash(id), home)?;
+        if let Some((_, id)) = id.split_once('/') {
+            ties.mention(conn, row::hash(id), home)?;
+        }
+    }
+    ties.arrived(conn, hash, home)
+}

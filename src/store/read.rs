@@ -1,0 +1,379 @@
+//! Reading: facts of a span, rows, what was derived, on a connection of its own that never blocks the writer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, params};
+
+use super::{
+    FactQuery, RowQuery,
+    chunk::{self, Interned, View},
+    cost, derive,
+    derived::About,
+    live,
+    names::{Names, Space},
+    row,
+};
+use crate::{
+    domain::{
+        record::{Body, Kind, Record},
+        team::UNATTRIBUTED,
+        window::{Window, millis},
+    },
+    kpi::fact::{Event, Facts, Measure},
+    ledger::Derived,
+    store::owners::Attributor,
+};
+
+/// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
+const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
+
+/// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
+const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
+
+/// What the bytes in a chunk should have been.
+pub(super) fn damaged(what: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, format!("a {what} cannot be read").into())
+}
+
+/// Everything a query asks for over a window.
+pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window: Window) -> rusqlite::Result<Facts> {
+    let mut facts = Facts::default();
+    let mut interned = Interned::default();
+    // A service no record names has no chunks.
+    let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
+    for measure in &query.measures {
+        let events = events(conn, names, *measure, window, place, query.keys, &mut interned)?;
+        facts.events.insert(*measure, events);
+    }
+    if !query.live.is_empty() {
+        facts.buckets = live::buckets(conn, query, window)?;
+    }
+    if query.costs {
+        facts.costs = cost::read(conn, query, window)?;
+    }
+    for kind in &query.records {
+        facts.records.extend(few(conn, names, *kind, query, window)?.into_iter().map(Arc::new));
+    }
+    Ok(facts)
+}
+
+/// Event facts of one measure, in order of time.
+fn events(
+    conn: &Connection,
+    names: &Names,
+    measure: Measure,
+    window: Window,
+    place: Option<i64>,
+    keys: bool,
+    interned: &mut Interned,
+) -> rusqlite::Result<Vec<Event>> {
+    let (from, to) = (millis(window.from), millis(window.to));
+    if to <= from {
+        return Ok(Vec::new());
+    }
+    let chunks = chunks(conn, measure, (from, to), place)?;
+    let nothing: Arc<str> = Arc::from("");
+    let mut known: HashMap<i64, Arc<str>> = HashMap::new();
+    let mut out = Vec::new();
+    let mut order: Vec<(u32, u32, u32)> = Vec::new();
+    for week in chunks.chunk_by(|a, b| a.week == b.week) {
+        let start = week[0].week * chunk::WEEK_MS;
+        let carried = start + chunk::WEEK_MS <= from;
+        let mut views = Vec::with_capacity(week.len());
+        order.clear();
+        for (n, packed) in week.iter().enumerate() {
+            let view = View::new(&packed.body, interned).ok_or_else(|| damaged("fact chunk"))?;
+            let from = if carries(measure) { 0 } else { view.first_at(from - start) };
+            let to = view.first_at(to - start);
+            order.extend((from..to).map(|i| (view.offset(i), u32::try_from(n).unwrap_or(0), u32::try_from(i).unwrap_or(0))));
+            let service = names.text_in(Space::Service, packed.place).unwrap_or(&nothing);
+            views.push((view, Arc::clone(service)));
+        }
+        order.sort_unstable();
+        out.reserve(order.len());
+        for (offset, n, i) in &order {
+            let (view, service) = &views[*n as usize];
+            let i = *i as usize;
+            let key = if keys { key(conn, names, view.row(i), &mut known)? } else { Arc::clone(&nothing) };
+            let event = view.event(i, week[0].week, service, key).ok_or_else(|| damaged("fact chunk"))?;
+            let inside = !carried && start + i64::from(*offset) >= from;
+            if inside || derive::matters_until(measure as i64, &event) > from {
+                out.push(event);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Measures whose facts may matter after their own moment.
+fn carries(measure: Measure) -> bool {
+    matches!(measure, Measure::Incident | Measure::Outage | Measure::Pending)
+}
+
+struct Packed {
+    week: i64,
+    place: i64,
+    body: Vec<u8>,
+}
+
+/// Chunks that overlap the span, or are carried into it, in order of week.
+fn chunks(conn: &Connection, measure: Measure, (from, to): (i64, i64), place: Option<i64>) -> rusqlite::Result<Vec<Packed>> {
+    let mut out = Vec::new();
+    let (first, last) = (chunk::week(from), chunk::week(to - 1));
+    let mut take = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+        let mut find = conn.prepare_cached(sql)?;
+        let mut rows = find.query(params)?;
+        while let Some(r) = rows.next()? {
+            out.push(Packed { week: r.get(0)?, place: r.get(1)?, body: r.get(2)? });
+        }
+        Ok(())
+    };
+    let code = measure as i64;
+    if carries(measure) {
+        let carried = "SELECT week, place, body FROM fact_chunk
+            WHERE measure = ?1 AND until > ?2 AND until > 604800000 * (week + 1) AND week < ?3 AND (?4 IS NULL OR place = ?4)";
+        take(carried, params![code, from, first, place])?;
+    }
+    let inside = "SELECT week, place, body FROM fact_chunk WHERE measure = ?1 AND week BETWEEN ?2 AND ?3 AND (?4 IS NULL OR place = ?4)";
+    take(inside, params![code, first, last, place])?;
+    out.sort_by_key(|c| (c.week, c.place));
+    Ok(out)
+}
+
+/// Key of the record in a row; empty when it is gone.
+fn key(conn: &Connection, names: &Names, at: i64, known: &mut HashMap<i64, Arc<str>>) -> rusqlite::Result<Arc<str>> {
+    if let Some(key) = known.get(&at) {
+        return Ok(Arc::clone(key));
+    }
+    let mut find = conn.prepare_cached("SELECT source, id FROM record WHERE row = ?1")?;
+    let mut rows = find.query([at])?;
+    let key: Arc<str> = match rows.next()? {
+        Some(r) => format!("{}/{}", names.text(r.get(0)?).map_or("", |s| s), r.get_ref(1)?.as_str()?).into(),
+        None => Arc::from(""),
+    };
+    known.insert(at, Arc::clone(&key));
+    Ok(key)
+}
+
+/// Records of a kind with few rows, at or before the end of the window, with the team that owns them filled in; of quality
+/// those of the window and the last per project before it.
+fn few(conn: &Connection, names: &Names, kind: Kind, query: &FactQuery, window: Window) -> rusqlite::Result<Vec<Record>> {
+    let from = if MANY.contains(&kind) { millis(window.from).saturating_sub(MANY_BEFORE_MS) } else { i64::MIN };
+    let mut find = conn.prepare_cached(
+        "SELECT source, id, kind, seq, seen, body FROM record WHERE kind = ?1 AND deleted = 0 AND ts BETWEEN ?2 AND ?3 ORDER BY ts DESC, row DESC",
+    )?;
+    let mut rows = find.query(params![row::code(kind), from, millis(window.to)])?;
+    let mut out = Vec::new();
+    let mut projects = BTreeSet::new();
+    let roster = query.roster.clone().unwrap_or_default();
+    let mut owners = Attributor::new(&roster);
+    while let Some(r) = rows.next()? {
+        let mut record = record(names, r)?;
+        let shared = matches!(kind, Kind::SourceState | Kind::Annotation | Kind::Catalog | Kind::Ownership);
+        if !shared && query.service.is_some() && record.service != query.service {
+            continue;
+        }
+        if let Body::Quality(q) = &record.body
+            && record.event_time().is_none_or(|at| at < window.from)
+            && !projects.insert((record.source.clone(), q.project.clone(), q.component.clone(), q.branch.clone(), q.tool.clone()))
+        {
+            continue;
+        }
+        if !shared && record.team.is_none() {
+            record.team = owners.of(&record).shares.into_iter().next().map(|s| s.team).filter(|t| t != UNATTRIBUTED);
+        }
+        out.push(record);
+    }
+    out.reverse();
+    Ok(out)
+}
+
+/// From columns source, id, kind, seq, seen, body.
+fn record(names: &Names, r: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    let source = names.text(r.get(0)?).cloned().unwrap_or_default();
+    let id = r.get_ref(1)?.as_str()?;
+    let columns = row::Columns { source: &source, id, kind: row::kind(r.get(2)?), seq: r.get(3)?, deleted: false, seen: r.get(4)? };
+    Ok(row::decode(columns, r.get_ref(5)?.as_blob()?))
+}
+
+/// Rows that match, newest first or oldest first, one at a time, until `visit` says `false`.
+pub(super) fn rows(
+    conn: &Connection,
+    names: &Names,
+    query: &RowQuery,
+    newest_first: bool,
+    visit: &mut dyn FnMut(Record) -> bool,
+) -> rusqlite::Result<()> {
+    let mut places = if query.keys.is_empty() { by_query(conn, names, query)? } else { by_keys(conn, names, query)? };
+    places.sort_unstable();
+    if newest_first {
+        places.reverse();
+    }
+    let configured = query.roster.clone().unwrap_or_default();
+    let mut owners = Attributor::new(&configured);
+    let mut find = conn.prepare_cached("SELECT source, id, kind, seq, seen, body, home FROM record WHERE row = ?1")?;
+    for (ts, place) in places {
+        let record = match place {
+            Place::Record(at) => find.query_row([at], |r| record(names, r))?,
+            Place::Point(series) => match live::record(conn, series, ts)? {
+                Some(record) => record,
+                None => continue,
+            },
+        };
+        if owned(conn, &mut owners, query, place, &record)? && matches(query, &record) && !visit(record) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Where a row is: in the table of records, or a point of a live series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Record(i64),
+    Point(i64),
+}
+
+fn wants(query: &RowQuery, kind: Kind) -> bool {
+    query.kinds.is_empty() || query.kinds.contains(&kind)
+}
+
+fn by_query(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Result<Vec<(i64, Place)>> {
+    let (from, to) = query.window.map_or((i64::MIN, i64::MAX), |w| (millis(w.from), millis(w.to)));
+    // A bound can be passed down only when nothing is left out afterwards.
+    let exact = query.teams.is_empty() && query.service.is_none();
+    let limit = if exact && query.limit > 0 { i64::try_from(query.limit).unwrap_or(i64::MAX) } else { i64::MAX };
+    let mut out = Vec::new();
+    for kind in Kind::ALL.iter().copied().chain([Kind::Other]).filter(|k| wants(query, *k)) {
+        if matches!(kind, Kind::Probe | Kind::Sample) {
+            out.extend(live::places(conn, kind, (from, to), limit)?.into_iter().map(|(ts, s)| (ts, Place::Point(s))));
+            continue;
+        }
+        // An incident may name a service that is not its home.
+        let home = query.service.as_ref().filter(|_| kind != Kind::Incident).map(|s| names.find(Space::Service, s).unwrap_or(-1));
+        let sql = match home {
+            Some(_) => {
+                "SELECT ts, row FROM record WHERE home = ?5 AND kind = ?1 AND deleted = 0 AND ts >= ?2 AND ts < ?3 ORDER BY ts DESC, row DESC LIMIT ?4"
+            }
+            None => {
+                "SELECT ts, row FROM record WHERE kind = ?1 AND deleted = 0 AND ts >= ?2 AND ts < ?3 AND ?5 IS NULL ORDER BY ts DESC, row DESC LIMIT ?4"
+            }
+        };
+        let mut find = conn.prepare_cached(sql)?;
+        let mut rows = find.query(params![row::code(kind), from, to, limit, home])?;
+        while let Some(r) = rows.next()? {
+            out.push((r.get(0)?, Place::Record(r.get(1)?)));
+        }
+    }
+    Ok(out)
+}
+
+fn by_keys(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Result<Vec<(i64, Place)>> {
+    let mut out = Vec::new();
+    let (from, to) = query.window.map_or((i64::MIN, i64::MAX), |w| (millis(w.from), millis(w.to)));
+    for key in &query.keys {
+        if let Some(found) = find(conn, names, key)?
+            && wants(query, found.kind)
+            && (from..to).contains(&found.ts)
+        {
+            out.push((found.ts, Place::Record(found.row)));
+        }
+    }
+    Ok(out)
+}
+
+struct Found {
+    row: i64,
+    ts: i64,
+    kind: Kind,
+}
+
+/// The live record of a key `source/id`; either part may hold further slashes.
+fn find(conn: &Connection, names: &Names, key: &str) -> rusqlite::Result<Option<Found>> {
+    for (slash, _) in key.match_indices('/') {
+        let (source, id) = (&key[..slash], &key[slash + 1..]);
+        let Some(source) = names.find(Space::Source, source) else { continue };
+        let mut find =
+            conn.prepare_cached("SELECT row, ts, kind FROM record WHERE hash = ?1 AND source = ?2 AND id = ?3 AND deleted = 0")?;
+        let mut rows = find.query(params![row::hash(id), source, id])?;
+        if let Some(r) = rows.next()? {
+            return Ok(Some(Found { row: r.get(0)?, ts: r.get(1)?, kind: row::kind(r.get(2)?) }));
+        }
+    }
+    Ok(None)
+}
+
+fn matches(query: &RowQuery, record: &Record) -> bool {
+    let Some(service) = &query.service else { return true };
+    record.service.as_ref() == Some(service) || matches!(&record.body, Body::Incident(i) if i.services.contains(service))
+}
+
+/// Attributed to one of the teams asked for: as derived, else by the roster the query brings.
+fn owned(conn: &Connection, owners: &mut Attributor<'_>, query: &RowQuery, place: Place, record: &Record) -> rusqlite::Result<bool> {
+    if query.teams.is_empty() {
+        return Ok(true);
+    }
+    if let Place::Record(at) = place
+        && let Some(known) = about(conn, at)?.and_then(|a| a.owned_by(&query.teams))
+    {
+        return Ok(known);
+    }
+    Ok(owners.of(record).shares.iter().any(|s| query.teams.contains(&s.team)))
+}
+
+fn about(conn: &Connection, at: i64) -> rusqlite::Result<Option<About>> {
+    let mut find = conn.prepare_cached("SELECT body FROM derived WHERE row = ?1")?;
+    let mut rows = find.query([at])?;
+    let Some(r) = rows.next()? else { return Ok(None) };
+    serde_json::from_slice(r.get_ref(0)?.as_blob()?).map(Some).map_err(|_| damaged("derived row"))
+}
+
+/// What was derived about these keys, and the shipments and links of the records they are related to.
+pub(super) fn derived(conn: &Connection, names: &Names, keys: &[String]) -> rusqlite::Result<Derived> {
+    let mut out = Derived::default();
+    let asked: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+    let mut related: BTreeSet<String> = BTreeSet::new();
+    for key in &asked {
+        let Some(found) = find(conn, names, key)? else { continue };
+        if let Some(about) = about(conn, found.row)? {
+            related.extend(about.related.iter().filter(|k| !asked.contains(k.as_str())).cloned());
+            about.into_derived(key, &mut out);
+        }
+    }
+    for key in related {
+        let Some(found) = find(conn, names, &key)? else { continue };
+        if let Some(about) = about(conn, found.row)? {
+            let mut theirs = Derived::default();
+            about.into_derived(&key, &mut theirs);
+            out.shipments.extend(theirs.shipments.into_iter().filter(|s| asked.contains(s.deployment.as_str())));
+            out.links.extend(theirs.links.into_iter().filter(|l| asked.contains(l.deployment.as_str())));
+        }
+    }
+    Ok(out)
+}
+
+/// Number of live records by kind.
+pub(super) fn counts(conn: &Connection) -> rusqlite::Result<BTreeMap<Kind, u64>> {
+    let mut find = conn.prepare_cached("SELECT kind, live FROM tally WHERE live > 0")?;
+    let all = find.query_map([], |r| Ok((row::kind(r.get(0)?), u64::try_from(r.get::<_, i64>(1)?).unwrap_or(0))))?;
+    all.collect()
+}
+
+/// Where a source stopped; empty at first.
+pub(super) fn cursor(conn: &Connection, source: &str) -> rusqlite::Result<String> {
+    let mut find = conn.prepare_cached("SELECT cursor FROM cursor WHERE source = ?1")?;
+    let mut rows = find.query([source])?;
+    rows.next()?.map_or(Ok(String::new()), |r| r.get(0))
+}
+
+/// Kinds and live series ever seen.
+pub(super) fn seen(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut out: BTreeSet<String> = BTreeSet::new();
+    let mut kinds = conn.prepare_cached("SELECT kind FROM tally")?;
+    out.extend(kinds.query_map([], |r| Ok(row::kind(r.get(0)?).word().to_owned()))?.collect::<Result<Vec<_>, _>>()?);
+    out.extend(live::metrics(conn)?.into_iter().map(|m| format!("sample:{m}")));
+    Ok(out)
+}
