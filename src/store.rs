@@ -426,12 +426,12 @@ impl Reader {
         self.read(|conn, names| read::derived(conn, names, keys))
     }
 
-    /// Changes when another process has committed.
+    /// A number that changes when another connection has committed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn data_version(&self) -> Result<i64, StoreError> {
-        Ok(0)
+        self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).map_err(|e| self.fault(&e))
     }
 
     /// A source's cursor; empty at first.

@@ -360,12 +360,13 @@ pub(super) fn buckets(conn: &Connection, query: &FactQuery, window: Window) -> r
     let plan = plan(conn, window)?;
     let roster = query.roster.clone().unwrap_or_default();
     let mut owners = OwnersAt { attributor: Attributor::new(&roster), lists: HashMap::new() };
-    let mut families = conn.prepare_cached("SELECT id, ident FROM family WHERE metric = ?1 AND (?2 IS NULL OR service = ?2) ORDER BY id")?;
+    let mut families =
+        conn.prepare_cached("SELECT id, ident FROM family WHERE metric = ?1 AND (?2 IS NULL OR service = ?2) ORDER BY id")?;
     let mut out = Vec::new();
     for metric in &query.live {
         let name: Arc<str> = Arc::from(metric.as_str());
         // Series that add up, by whose they are: one list of buckets each.
-        let mut sums: BTreeMap<(String, Option<String>, bool), (Ident, BTreeMap<(i64, i64), Sums>)> = BTreeMap::new();
+        let mut sums: BTreeMap<(String, Option<String>, bool), (Ident, List)> = BTreeMap::new();
         let mut rows = families.query(params![metric, query.service])?;
         while let Some(r) = rows.next()? {
             let ident = Ident::parse(r.get_ref(1)?.as_str()?)?;
@@ -374,7 +375,9 @@ pub(super) fn buckets(conn: &Connection, query: &FactQuery, window: Window) -> r
             if adds_up(&ident, query) {
                 let whole = Ident { labels: BTreeMap::new(), ..ident.clone() };
                 let histogram = ident.sample_kind == Some(SampleKind::Histogram);
-                let into = sums.entry((whole.service.clone().unwrap_or_default(), whole.team.clone(), histogram)).or_insert((whole, BTreeMap::new()));
+                let into = sums
+                    .entry((whole.service.clone().unwrap_or_default(), whole.team.clone(), histogram))
+                    .or_insert((whole, BTreeMap::new()));
                 load(conn, family, metric, &plan, &mut into.1)?;
             } else {
                 load(conn, family, metric, &plan, &mut apart)?;
@@ -388,14 +391,11 @@ pub(super) fn buckets(conn: &Connection, query: &FactQuery, window: Window) -> r
     Ok(out)
 }
 
+/// Sums by start and size of their bucket.
+type List = BTreeMap<(i64, i64), Sums>;
+
 /// A family's buckets, added to those already there.
-fn load(
-    conn: &Connection,
-    family: i64,
-    metric: &str,
-    plan: &[(i64, i64, i64)],
-    into: &mut BTreeMap<(i64, i64), Sums>,
-) -> rusqlite::Result<()> {
+fn load(conn: &Connection, family: i64, metric: &str, plan: &[(i64, i64, i64)], into: &mut List) -> rusqlite::Result<()> {
     let mut find =
         conn.prepare_cached("SELECT start, body FROM bucket WHERE size = ?1 AND family = ?2 AND start > ?3 AND start < ?4 ORDER BY start")?;
     for (n, (size, from, to)) in plan.iter().enumerate() {
@@ -420,7 +420,7 @@ struct OwnersAt<'a> {
 }
 
 impl OwnersAt<'_> {
-    fn put(&mut self, out: &mut Vec<Bucket>, name: &Arc<str>, ident: &Ident, list: BTreeMap<(i64, i64), Sums>) {
+    fn put(&mut self, out: &mut Vec<Bucket>, name: &Arc<str>, ident: &Ident, list: List) {
         let service: Arc<str> = Arc::from(ident.service.as_deref().unwrap_or_default());
         let mut labels = ident.labels.clone();
         if let Some(check) = &ident.check {

@@ -283,7 +283,7 @@ fn a_restated_bill_replaces_its_month() {
 }
 
 #[test]
-fn of_quality_the_last_per_project_is_loaded() {
+fn of_quality_the_window_and_the_last_per_project_before_it_are_loaded() {
     let quality = |project: &str, when: &str| {
         let mut r =
             Record::new("sonar", format!("{project}{when}"), Body::Quality(Quality { project: project.into(), ..Quality::default() }));
@@ -303,7 +303,10 @@ fn of_quality_the_last_per_project_is_loaded() {
     );
     let query = FactQuery { records: vec![Kind::Quality], ..FactQuery::default() };
     let facts = store.reader().unwrap().facts(&query, Window::new(at("2026-03-02T00:00:00Z"), at("2026-03-05T00:00:00Z"))).unwrap();
-    assert_eq!(facts.records.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["b2026-02-01T00:00:00Z", "a2026-03-02T00:00:00Z"]);
+    assert_eq!(
+        facts.records.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+        ["b2026-02-01T00:00:00Z", "a2026-03-01T00:00:00Z", "a2026-03-02T00:00:00Z"]
+    );
 }
 
 #[test]
