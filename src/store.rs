@@ -13,7 +13,6 @@ mod ingest;
 mod live;
 mod names;
 mod open;
-mod owners;
 mod partition;
 mod read;
 mod retain;

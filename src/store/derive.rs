@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{Time, record::Record, team::Roster},
-    kpi::fact::{self, Event, Measure, flag},
+    kpi::fact::{self, Event, Measure},
     ledger::{self, Rules},
 };
 
@@ -198,10 +198,10 @@ fn write_chunks(
 /// outages until their end, everything else in its own moment.
 pub(super) fn matters_until(measure: i64, event: &Event) -> i64 {
     let own = event.at.timestamp_millis();
-    if measure == Measure::Pending as i64 || (measure == Measure::Incident as i64 && event.flags & flag::OPEN != 0) {
+    if measure == Measure::Pending as i64 {
         return i64::MAX;
     }
-    if measure == Measure::Outage as i64 {
+    if measure == Measure::Outage as i64 || measure == Measure::Incident as i64 {
         #[allow(clippy::cast_possible_truncation, reason = "`as` clamps what is no instant to the ends of time, as wanted here")]
         let end = event.values.first().copied().unwrap_or(0.0) as i64;
         return end.max(own);

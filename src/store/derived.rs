@@ -68,6 +68,10 @@ struct Shipped {
     unreviewed: bool,
     bot: bool,
     left_out: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    anomaly: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +83,7 @@ struct Link {
 
 const RULES: &[&str] = &["explicit", "catalog", "codeowners", "repo", "label", "author", "changes", "none"];
 const HOW: &[&str] = &["explicit", "rollback", "revert", "hotfix", "time_window"];
+const ANOMALIES: &[&str] = &["deployed_before_merge", "negative_stage"];
 const LEFT_OUT: &[&str] = &["first_deployment", "negative", "no_start"];
 
 fn word(text: &str, known: &[&'static str]) -> &'static str {
@@ -123,6 +128,8 @@ impl About {
             unreviewed: s.unreviewed,
             bot: s.bot,
             left_out: s.left_out.map(|w| word(&w, LEFT_OUT)),
+            anomaly: s.anomaly.map(|w| word(&w, ANOMALIES)),
+            again: s.again,
         }));
         if self.pending {
             out.pending.push(key.to_owned());
@@ -171,6 +178,8 @@ pub(super) fn documents(derived: &Derived) -> BTreeMap<&str, About> {
             unreviewed: s.unreviewed,
             bot: s.bot,
             left_out: s.left_out.map(str::to_owned),
+            anomaly: s.anomaly.map(str::to_owned),
+            again: s.again,
         });
         all.entry(&s.deployment).or_default().related.push(s.change.clone());
     }

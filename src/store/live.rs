@@ -28,7 +28,7 @@ use crate::{
         fact::{Bucket, Owners},
         live::{PROBE, Sums},
     },
-    store::owners::Attributor,
+    ledger::attribute::Attributor,
 };
 
 pub(super) mod fold;

@@ -23,8 +23,7 @@ use crate::{
         window::{Window, millis},
     },
     kpi::fact::{Event, Facts, Measure},
-    ledger::Derived,
-    store::owners::Attributor,
+    ledger::{Derived, attribute::Attributor},
 };
 
 /// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
