@@ -5,8 +5,8 @@
 
 mod check;
 mod cost;
-mod delivery;
-mod input;
+pub mod delivery;
+pub mod input;
 mod quality;
 mod reliability;
 
@@ -21,7 +21,7 @@ use self::input::{Expect, Vector};
 const PENDING: &[&str] = &["BIZ", "BND", "DEC", "SIG", "SLO", "SUS"];
 
 /// What turns one expectation of a vector into our answer; an error says what nothing computes.
-type Adapter = fn(&Vector, &Expect) -> Result<Reading, String>;
+pub type Adapter = fn(&Vector, &Expect) -> Result<Reading, String>;
 
 fn adapter(prefix: &str) -> Option<Adapter> {
     Some(match prefix {
@@ -54,15 +54,26 @@ fn every_vector_holds() {
             faults.push(format!("{}: no adapter for prefix {prefix}", vector.id));
             continue;
         };
-        for expect in &vector.expect {
-            let found = answer(&vector, expect).map_or_else(|e| vec![e], |reading| check::differences(expect, &reading));
-            held += usize::from(found.is_empty());
-            faults.extend(found.iter().map(|f| format!("{}: {} {}: {f}", vector.id, expect.metric, expect.scope)));
-        }
+        let found = faults_of_each(&vector, answer);
+        held += found.iter().filter(|f| f.is_empty()).count();
+        faults.extend(found.into_iter().flatten());
     }
     eprintln!("{held} expectations hold; {} vectors pending: {}", pending.len(), pending.join(" "));
     assert!(faults.is_empty(), "{} expectations do not hold:\n{}", faults.len(), faults.join("\n"));
     assert!(held > 0, "no vector was run");
+}
+
+/// What does not hold of a vector, in words.
+pub fn faults(vector: &Vector, answer: Adapter) -> Vec<String> {
+    faults_of_each(vector, answer).into_iter().flatten().collect()
+}
+
+fn faults_of_each(vector: &Vector, answer: Adapter) -> Vec<Vec<String>> {
+    let of = |expect: &Expect| {
+        let found = answer(vector, expect).map_or_else(|e| vec![e], |reading| check::differences(expect, &reading));
+        found.iter().map(|f| format!("{}: {} {}: {f}", vector.id, expect.metric, expect.scope)).collect()
+    };
+    vector.expect.iter().map(of).collect()
 }
 
 fn load() -> Vec<(String, Result<Vector, String>)> {

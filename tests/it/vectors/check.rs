@@ -73,7 +73,7 @@ fn same_fact(key: &str, wanted: &Value, got: &Value, tol: Option<f64>) -> bool {
 /// An expected list of ids against a reading that counts them and lists them as `members`.
 fn same_members(wanted: &Value, ours: &Value, reading: &Reading) -> bool {
     let Some(members) = reading.facts.get("members").map(|m| to_json(m, 1.0)) else { return false };
-    wanted.is_array() && ours.is_number() && same_fact("members", wanted, &members, None)
+    wanted.is_array() && !ours.is_array() && same_fact("members", wanted, &members, None)
 }
 
 fn words(text: &str) -> String {
@@ -157,4 +157,18 @@ fn numbers_maps_and_money_compare_as_the_readme_says() {
     assert_eq!(unit_factor("s", "h"), Some(1.0 / 3600.0));
     assert_eq!(unit_factor("s", "ratio"), None);
     assert_eq!(fraction("3/7"), Some(3.0 / 7.0));
+}
+
+#[test]
+fn wrong_values_statuses_and_facts_nothing_computes_are_reported() {
+    use quarterdeck::domain::value::Scope;
+    let reading = Reading::ok("uptime", Scope::Org, "ratio", 0.5, 2).with("failed", vec!["d1"]);
+    let expect = |json: Value| Expect::read(&json).unwrap();
+    let base = |more: &str| format!(r#"{{"metric": "uptime", "scope": "org", "unit": "ratio", "status": "ok", "value": 0.5{more}}}"#);
+    let faults = |more: &str| differences(&expect(serde_json::from_str(&base(more)).unwrap()), &reading).join("; ");
+    assert_eq!(faults(r#", "n": 2, "failed": ["d1"], "exact": "1/2", "is_lower_bound": false"#), "");
+    assert_eq!(faults(r#", "n": 3"#), "n: expected 3, got 2");
+    assert_eq!(faults(r#", "failed": []"#), "failed: expected [], got [\"d1\"]");
+    assert_eq!(faults(r#", "never": 1"#), "never: expected 1, nothing computes it");
+    assert_eq!(faults(r#", "exact": "1/3""#), "exact: expected 1/3, got 0.5");
 }

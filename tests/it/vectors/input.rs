@@ -148,7 +148,7 @@ pub fn evaluate(vector: &Vector, expect: &Expect) -> Result<Reading, String> {
 }
 
 impl Expect {
-    fn read(json: &Value) -> Result<Self, String> {
+    pub fn read(json: &Value) -> Result<Self, String> {
         let json = json.as_object().ok_or("an expectation that is no object")?.clone();
         let text = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned).ok_or(format!("an expectation without {key}"));
         Ok(Self {
