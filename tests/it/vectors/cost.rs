@@ -10,7 +10,7 @@ use quarterdeck::{
         window::{Window, day_span},
     },
     kpi::{
-        cost::cost_facts,
+        cost::{cost_facts, month_named},
         fact::{Allocation, Facts, Shared},
     },
 };
@@ -26,9 +26,19 @@ pub fn answer(vector: &Vector, expect: &Expect) -> Result<Reading, String> {
     if input.contains_key("month_days") {
         return month_end(&input, expect, setup);
     }
+    let as_known_at = vector.json.contains_key("as_of") || expect.json.contains_key("as_of");
+    if let Some(month) = expect.scope_of("month").and_then(|m| month_named(m, setup.settings.zone))
+        && !as_known_at
+    {
+        setup.settings.as_of = setup.settings.as_of.max(month.to);
+    }
     money(&input, &mut setup)?;
     let mut facts = setup.facts();
     for (i, item) in list(&input, "cost_lines").iter().enumerate() {
+        let seen = ["observed_at", "updated_at"].iter().find_map(|k| item[*k].as_str()).map(input::at).transpose()?;
+        if as_known_at && seen.is_some_and(|at| at > setup.settings.as_of) {
+            continue;
+        }
         let mut line: CostLine = serde_json::from_value(input::without_nulls(item)).map_err(|e| format!("cost_lines[{i}]: {e}"))?;
         if line.charge_period_start.is_none() && line.billing_period_start.is_none() {
             (line.charge_period_start, line.charge_period_end) = (Some(setup.window.from), Some(setup.window.to));

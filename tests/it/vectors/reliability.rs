@@ -100,9 +100,9 @@ fn buckets(input: &Object, setup: &Setup) -> Result<Vec<Bucket>, String> {
         out.push(bucket("errors", service, None, window, Sums { n: 1, a: total - good, ..Sums::default() }));
     }
     // A case's own counts stand instead of the common ones.
-    let alone = input.contains_key("errors").then(|| vec![Value::Object(input.clone())]);
-    let slots = alone.unwrap_or_else(|| list(input, "slots").cloned().collect());
-    for (i, t) in slots.iter().enumerate() {
+    let alone = Value::Object(input.clone());
+    let slots: Vec<&Value> = if input.contains_key("errors") { vec![&alone] } else { list(input, "slots").collect() };
+    for (i, t) in slots.into_iter().enumerate() {
         let span = Window::new(seconds(i as f64 * 60.0), seconds(i as f64 * 60.0 + 60.0));
         for (metric, key) in [("requests", "total"), ("errors", "errors")] {
             let sample = Sample {
@@ -115,7 +115,9 @@ fn buckets(input: &Object, setup: &Setup) -> Result<Vec<Bucket>, String> {
             out.push(bucket(metric, "", None, span, live::fold_samples(&[(span.to, &sample)], span)));
         }
     }
-    for h in list(input, "histograms") {
+    // One histogram may stand alone.
+    let one = if input.contains_key("buckets") { Some(&alone) } else { input.get("histogram") };
+    for h in list(input, "histograms").chain(one) {
         let sample: Sample = serde_json::from_value(h.clone()).map_err(|e| format!("histogram: {e}"))?;
         let hist = Histogram::from_sample(&sample);
         let label = h["series"].as_str().map(|s| ("series", s));
