@@ -5,3 +5,4 @@ pub mod burn;
 pub mod histogram;
 pub mod interval;
 pub mod quantile;
+pub mod significance;
