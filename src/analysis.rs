@@ -2,7 +2,10 @@
 
 pub mod apportion;
 pub mod burn;
+pub mod decompose;
+pub mod flags;
 pub mod histogram;
 pub mod interval;
 pub mod quantile;
+pub mod shapley;
 pub mod significance;

@@ -2,7 +2,7 @@
 
 use super::{
     Query,
-    fact::{Bucket, Event, flag},
+    fact::{Bucket, Event, Owners, flag},
 };
 use crate::domain::{
     Time,
@@ -39,13 +39,20 @@ impl<'a> Whose<'a> {
         self.family.contains(&team)
     }
 
+    /// What of these owners' shares is the scope's; what nobody owns is [`UNATTRIBUTED`]'s.
+    fn share(&self, owners: &Owners) -> f64 {
+        if owners.is_empty() {
+            return f64::from(u8::from(self.is_mine(UNATTRIBUTED)));
+        }
+        owners.iter().filter(|(team, _)| self.is_mine(team)).map(|(_, share)| share).sum()
+    }
+
     /// The share of a live bucket, 0 to 1. A group is a label of that name.
     #[must_use]
     pub fn bucket(&self, bucket: &Bucket) -> f64 {
         match self.scope {
             Scope::Org => 1.0,
-            Scope::Team(_) if bucket.teams.is_empty() => f64::from(u8::from(self.is_mine(UNATTRIBUTED))),
-            Scope::Team(_) => bucket.teams.iter().filter(|(t, _)| self.is_mine(t)).map(|(_, share)| share).sum(),
+            Scope::Team(_) => self.share(&bucket.teams),
             Scope::Service(service) => f64::from(u8::from(&*bucket.service == service)),
             Scope::Group(label, value) => f64::from(u8::from(bucket.labels.get(label) == Some(value))),
         }
@@ -59,7 +66,7 @@ impl<'a> Whose<'a> {
             Scope::Service(service) => f64::from(u8::from(&*event.service == service)),
             _ if again => 0.0,
             Scope::Org => 1.0,
-            Scope::Team(_) => event.teams.iter().filter(|(t, _)| self.is_mine(t)).map(|(_, share)| share).sum(),
+            Scope::Team(_) => self.share(&event.teams),
             Scope::Group(..) => 0.0,
         }
     }
