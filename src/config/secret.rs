@@ -78,11 +78,11 @@ impl Secret {
         if secret.expose_secret().is_empty() { Err(format!("secret: {} is empty", self.place())) } else { Ok(secret) }
     }
 
-    /// Paths made absolute against the directory of the config file.
+    /// Paths as written in a config file of this directory (`~/` is the home directory).
     #[must_use]
     pub fn relative_to(self, dir: &Path) -> Self {
         match self {
-            Self::File(path) => Self::File(dir.join(path)),
+            Self::File(path) => Self::File(super::relative_to(dir, &path.to_string_lossy())),
             other => other,
         }
     }

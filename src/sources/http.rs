@@ -120,6 +120,12 @@ impl Request {
         Self { method: Method::POST, body: Some(("application/json", json.to_string().into_bytes())), ..Self::get(path) }
     }
 
+    /// POST of plain text.
+    #[must_use]
+    pub fn post_text(path: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
+        Self { method: Method::POST, body: Some(("text/plain", text.into())), ..Self::get(path) }
+    }
+
     /// With one query parameter more.
     #[must_use]
     pub fn query(mut self, name: &str, value: impl Into<String>) -> Self {

@@ -11,6 +11,7 @@
 //!
 //! A new kind needs a case and nothing else here.
 
+mod authority;
 mod case;
 mod faults;
 mod network;

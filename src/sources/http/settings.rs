@@ -148,9 +148,10 @@ pub(super) struct TlsParts {
 impl Tls {
     /// Read the files.
     pub(super) fn load(&self, dir: &Path) -> Result<TlsParts, String> {
+        let at = |file: &Path| crate::config::relative_to(dir, &file.to_string_lossy());
         let roots = match &self.ca_file {
             None => Vec::new(),
-            Some(file) => reqwest::Certificate::from_pem_bundle(&read_small(&dir.join(file))?)
+            Some(file) => reqwest::Certificate::from_pem_bundle(&read_small(&at(file))?)
                 .ok()
                 .filter(|certificates| !certificates.is_empty())
                 .ok_or_else(|| format!("`tls.ca_file`: no PEM certificate in {}", file.display()))?,
@@ -158,9 +159,9 @@ impl Tls {
         let identity = match (&self.cert_file, &self.key_file) {
             (None, None) => None,
             (Some(cert), Some(key)) => {
-                let mut pem = read_small(&dir.join(cert))?;
+                let mut pem = read_small(&at(cert))?;
                 pem.push(b'\n');
-                pem.extend(read_small(&dir.join(key))?);
+                pem.extend(read_small(&at(key))?);
                 let failed = |_| format!("`tls`: no PEM certificate with its key in {} and {}", cert.display(), key.display());
                 Some(reqwest::Identity::from_pem(&pem).map_err(failed)?)
             }

@@ -30,8 +30,9 @@ pub(super) enum Shape {
     Count(String),
     /// Two counts per window, requests and errors; `part` counts the good or the bad ones.
     Ratio { part: String, part_is_good: bool },
-    /// Cumulative buckets per window, else values, of `latency` or `page_load`.
-    Spread(&'static str),
+    /// Cumulative buckets per window, else values, of `latency` or `page_load`. Values of a KPI that is one quantile
+    /// (`ready`) are ready-made: shown, never merged.
+    Spread { metric: &'static str, ready: Option<String> },
     /// Up or down.
     Up,
     /// A value, as this metric.
@@ -106,8 +107,8 @@ impl Query {
         };
         let scale = Self::scale(&shape, own.unit.as_deref()).map_err(at)?;
         let unit = match &shape {
-            Shape::Spread("page_load") => Some("ms".to_owned()),
-            Shape::Spread(_) => Some("s".to_owned()),
+            Shape::Spread { metric: "page_load", .. } => Some("ms".to_owned()),
+            Shape::Spread { .. } => Some("s".to_owned()),
             _ => own.unit.clone(),
         };
         Ok(Self { expr: fill(&expr), name, shape, labels, unit, scale, instant: own.instant })
@@ -132,20 +133,21 @@ impl Query {
         let shape = match own.kpi.as_str() {
             "uptime" | "probe" => Shape::Up,
             "requests" | "errors" => Shape::Count(own.kpi.clone()),
-            "latency" | "latency_p50" | "latency_p95" | "latency_p99" => Shape::Spread("latency"),
-            "page_load" | "page_load.p75" => Shape::Spread("page_load"),
+            "latency" => Shape::Spread { metric: "latency", ready: None },
+            "latency_p50" | "latency_p95" | "latency_p99" => Shape::Spread { metric: "latency", ready: Some(own.kpi.clone()) },
+            "page_load" => Shape::Spread { metric: "page_load", ready: None },
             other => Shape::Value(other.to_owned()),
         };
-        if matches!(shape, Shape::Spread(_)) && expr.contains("histogram_quantile") {
+        if matches!(shape, Shape::Spread { ready: None, .. }) && expr.contains("histogram_quantile") {
             return Err("quantiles cannot be merged over services and time; expected the buckets, e.g. \
-                        sum by (le, service) (increase(http_request_duration_seconds_bucket[$step]))"
+                        sum by (le, service) (increase(http_request_duration_seconds_bucket[$step])), or `kpi` latency_p95"
                 .into());
         }
         Ok((shape, expr))
     }
 
     fn scale(shape: &Shape, unit: Option<&str>) -> Result<f64, String> {
-        let Shape::Spread(metric) = shape else { return Ok(1.0) };
+        let Shape::Spread { metric, .. } = shape else { return Ok(1.0) };
         let seconds = match unit {
             None if *metric == "page_load" => 1e-3,
             None | Some("s") => 1.0,
@@ -208,7 +210,7 @@ mod tests {
         for (toml, expected) in [
             ("kpi = 'error_rate'\nexpr = 'a/b'", "`total` and one of"),
             ("kpi = 'error_rate'\ntotal = 'a'\ngood = 'b'\nbad = 'c'", "`total` and one of"),
-            ("kpi = 'latency_p95'\nexpr = 'histogram_quantile(0.95, x)'", "buckets"),
+            ("kpi = 'latency'\nexpr = 'histogram_quantile(0.95, x)'", "buckets"),
             ("kpi = 'requests'\ntotal = 'a'", "expected `expr`"),
             ("kpi = 'latency'\nexpr = 'a'\nunit = 'hours'", "s, ms"),
             ("kpi = 'requests'\nexpr = 'a'\nlabels = { owner = 'x' }", "env_tier"),

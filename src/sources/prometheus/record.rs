@@ -41,11 +41,11 @@ impl Reading<'_> {
             self.note("native histograms are not read; ask for classic buckets");
         }
         match &self.query.shape {
-            Shape::Count(metric) => self.counts(metric, &grouped(series, &[])),
-            Shape::Ratio { part_is_good, .. } => self.ratio(&grouped(series, &[]), &grouped(part, &[]), *part_is_good),
-            Shape::Spread(metric) => self.spread(metric, series),
-            Shape::Up => self.results(&grouped(series, &[])),
-            Shape::Value(metric) => self.values(metric, SampleKind::Gauge, &grouped(series, &[])),
+            Shape::Count(metric) => self.counts(metric, &grouped(series)),
+            Shape::Ratio { part_is_good, .. } => self.ratio(&grouped(series), &grouped(part), *part_is_good),
+            Shape::Spread { metric, ready } => self.spread(metric, ready.as_deref(), series),
+            Shape::Up => self.results(&grouped(series)),
+            Shape::Value(metric) => self.values(metric, SampleKind::Gauge, &grouped(series)),
         }
     }
 
@@ -107,15 +107,18 @@ impl Reading<'_> {
     }
 
     /// Buckets when there are any, else values as they are.
-    fn spread(&mut self, metric: &'static str, series: &[Series]) -> Vec<Record> {
+    fn spread(&mut self, metric: &str, ready: Option<&str>, series: &[Series]) -> Vec<Record> {
         if series.iter().any(|s| s.metric.contains_key("vmrange")) {
             self.note("`vmrange` buckets left out; wrap the metric in prometheus_buckets()");
             return Vec::new();
         }
         if !series.iter().any(|s| s.metric.contains_key("le")) {
-            let quantiles = series.iter().any(|s| s.metric.contains_key("quantile"));
-            let kind = if quantiles { SampleKind::Summary } else { SampleKind::Gauge };
-            return self.values(metric, kind, &grouped(series, &[]));
+            let quantiles = ready.is_some() || series.iter().any(|s| s.metric.contains_key("quantile"));
+            if !quantiles || series.is_empty() {
+                return self.values(metric, SampleKind::Gauge, &grouped(series));
+            }
+            self.note("ready-made quantiles cannot be merged over services and time; ask for buckets");
+            return self.values(ready.unwrap_or(metric), SampleKind::Summary, &grouped(series));
         }
         // labels without `le` → time → bound → count
         let mut all: BTreeMap<Labels, BTreeMap<i64, Vec<(f64, f64)>>> = BTreeMap::new();
@@ -234,11 +237,11 @@ impl Reading<'_> {
 }
 
 /// Points by labels and whole seconds.
-fn grouped(series: &[Series], without: &[&str]) -> BTreeMap<Labels, Points> {
+fn grouped(series: &[Series]) -> BTreeMap<Labels, Points> {
     let mut all: BTreeMap<Labels, Points> = BTreeMap::new();
     for one in series {
         let mut labels = one.metric.clone();
-        labels.retain(|name, _| name != "__name__" && !without.contains(&name.as_str()));
+        labels.remove("__name__");
         all.entry(labels).or_default().extend(one.points().map(|(at, value)| (seconds(at), value)));
     }
     all
