@@ -459,6 +459,9 @@ pub struct Deployment {
     /// Version as people say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Newest commit of the default branch it contains, when its own commit stands on another branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_sha: Option<String>,
     /// Branch or tag.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -561,6 +564,9 @@ pub struct Change {
     /// The commit on the base branch that carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merge_sha: Option<String>,
+    /// The commit of the base branch it landed on: makes a chain of the changes of a branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_sha: Option<String>,
     /// Last commit of its branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_sha: Option<String>,

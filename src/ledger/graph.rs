@@ -7,7 +7,8 @@ use super::partition::Partition;
 /// A commit as a number.
 pub(super) type Node = u32;
 
-/// Commits by number. A name that only a deployment, a change or a parent list mentions is a node without parents.
+/// Commits by number. A name that only a deployment, a change or a parent list mentions is a node without parents, unless
+/// its source says on which commit it stands (`base_sha`).
 #[derive(Debug, Default)]
 pub(super) struct Graph<'a> {
     names: HashMap<&'a str, Node>,
@@ -45,13 +46,26 @@ impl<'a> Graph<'a> {
             for sha in [&d.body.sha, &d.body.prev_sha].into_iter().flatten() {
                 graph.intern(sha);
             }
+            graph.chain(d.body.sha.as_deref(), d.body.base_sha.as_deref());
         }
         graph.own = vec![0; partition.changes.len()];
         for (i, change) in partition.changes.iter().enumerate() {
             graph.place_change(u32::try_from(i).unwrap_or(u32::MAX), change.body);
+            graph.chain(change.body.merge_sha.as_deref(), change.body.base_sha.as_deref());
         }
         graph.measure();
         graph
+    }
+
+    /// A commit without a record of its own stands on another one, so the source says.
+    fn chain(&mut self, sha: Option<&'a str>, base: Option<&'a str>) {
+        let (Some(sha), Some(base)) = (sha, base) else { return };
+        let (node, base) = (self.intern(sha), self.intern(base));
+        if node != base && self.parents[node as usize].is_empty() {
+            self.parents[node as usize].push(base);
+            self.placed[node as usize] = true;
+            self.placed[base as usize] = true;
+        }
     }
 
     fn intern(&mut self, sha: &'a str) -> Node {

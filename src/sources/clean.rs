@@ -121,9 +121,16 @@ impl Scrub {
                 for at in [&mut d.created_at, &mut d.started_at, &mut d.finished_at] {
                     time(at);
                 }
-                for text in
-                    [&mut d.group_id, &mut d.sha, &mut d.prev_sha, &mut d.version, &mut d.reference, &mut d.rolls_back, &mut d.actor]
-                {
+                for text in [
+                    &mut d.group_id,
+                    &mut d.sha,
+                    &mut d.prev_sha,
+                    &mut d.base_sha,
+                    &mut d.version,
+                    &mut d.reference,
+                    &mut d.rolls_back,
+                    &mut d.actor,
+                ] {
                     maybe(text);
                 }
                 list(&mut d.change_ids);
@@ -136,7 +143,15 @@ impl Scrub {
                     time(at);
                 }
                 clean_in_place(&mut c.title);
-                for text in [&mut c.author, &mut c.merge_sha, &mut c.head_sha, &mut c.base_ref, &mut c.merge_method, &mut c.reverts] {
+                for text in [
+                    &mut c.author,
+                    &mut c.merge_sha,
+                    &mut c.base_sha,
+                    &mut c.head_sha,
+                    &mut c.base_ref,
+                    &mut c.merge_method,
+                    &mut c.reverts,
+                ] {
                     maybe(text);
                 }
                 for commit in &mut c.commits {

@@ -165,7 +165,6 @@ impl Source for GitSource {
         let Some((git_dir, common)) = repository::locate(&self.git.dir) else { return Vec::new() };
         let mut paths = vec![git_dir.join("HEAD"), common.join("HEAD"), common.join("refs"), common.join("packed-refs")];
         paths.extend([common.join("logs"), common.join("reftable"), common.join("shallow")]);
-        paths.retain(|p| p.exists());
         paths.dedup();
         paths
     }

@@ -185,7 +185,9 @@ impl<'a> Step<'a> {
     async fn history(&mut self, limit: usize) -> Result<(), SourceError> {
         let Some(span) = self.state.todo.first().cloned() else { return Ok(()) };
         let options = Options { limit, since: self.state.since, paths: self.source.own.paths, lines: self.source.own.lines };
-        let mut stretch = history::read(self.git, &span, options).await?;
+        // A slow disk must not eat the whole poll: what was read in a third of its time is a smaller step.
+        let quick = Git { timeout: self.git.timeout / 3, ..self.git.clone() };
+        let mut stretch = history::read(&quick, &span, options).await?;
         match stretch.rest.take() {
             Some(rest) => self.state.todo[0] = rest,
             None => drop(self.state.todo.remove(0)),
@@ -297,18 +299,20 @@ impl<'a> Step<'a> {
             self.state.tags.entry(tag.name.clone()).and_modify(|t| t.reported = Reported::No);
         }
         let portion = tags::portion(open.iter().map(|(t, b)| (t, *b)).collect(), NAMED);
+        let stretch = tags::stretch(&portion);
+        let places = tags::places(self.git, &self.head.sha, self.state.height, stretch).await?;
         for (tag, brought) in portion {
             self.state.tags.entry(tag.name.clone()).and_modify(|t| t.reported = brought.from.into());
             if self.state.since.is_some_and(|since| tag.at < since) {
                 continue;
             }
-            let from = brought.from.unwrap_or(brought.to);
-            let changes = match brought.to - from {
-                0 => Vec::new(),
-                _ => tags::places(self.git, &self.head.sha, self.state.height, from, brought.to).await?,
-            };
             self.state.future += u64::from(tag.clamped);
-            let record = self.maker().release(tag, brought, &changes);
+            let between = |from: u64| places.get(index(from, stretch.0)..index(brought.to, stretch.0)).unwrap_or_default();
+            // Where the settings say which paths are the service's, the ledger picks its changes by ancestry and paths.
+            let by_paths = self.source.own.services.get(&tag.service).is_some_and(|paths| !paths.is_empty());
+            let changes = brought.from.filter(|_| !by_paths).map(between).unwrap_or_default();
+            let base = between(brought.to.saturating_sub(1)).last();
+            let record = self.maker().release(tag, brought, changes, base);
             self.records.push(record);
         }
         Ok(())
@@ -387,6 +391,11 @@ impl<'a> Step<'a> {
         said.extend(self.head.note.clone());
         said.join("; ")
     }
+}
+
+/// Where a place of the default branch stands in a list that begins at `first`.
+fn index(place: u64, first: u64) -> usize {
+    usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX)
 }
 
 /// History is complete from here on; `None` while releases are still to come.

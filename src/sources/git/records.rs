@@ -60,6 +60,7 @@ impl Maker<'_> {
             state: Some(ChangeState::Merged),
             merged_at: Some(merged_at),
             merge_sha: Some(commit.sha.clone()),
+            base_sha: commit.parents.first().cloned(),
             head_sha: if merge { commit.parents.get(1).cloned() } else { None },
             base_ref: Some(self.branch.to_owned()),
             merge_method: if merge { Some("merge".into()) } else { number.map(|_| "squash".into()) },
@@ -111,8 +112,8 @@ impl Maker<'_> {
         record
     }
 
-    /// A version tag. `changes` are the commits of the default branch it released first.
-    pub fn release(&self, tag: &Tag, brought: Brought, changes: &[String]) -> Record {
+    /// A version tag. `changes` are the commits of the default branch it released first, `base` the newest it contains.
+    pub fn release(&self, tag: &Tag, brought: Brought, changes: &[String], base: Option<&String>) -> Record {
         let (finished_at, clock) = self.instant(Some(tag.at));
         let body = Deployment {
             // Packages released from one commit are one release.
@@ -121,6 +122,7 @@ impl Maker<'_> {
             finished_at: Some(finished_at),
             sha: Some(tag.sha.clone()),
             version: Some(tag.version.version.clone()),
+            base_sha: base.filter(|base| **base != tag.sha).cloned(),
             reference: Some(cleaned(&tag.name)),
             change_ids: changes.iter().rev().map(|sha| change_id(sha)).collect(),
             ..Deployment::default()

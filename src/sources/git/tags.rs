@@ -197,24 +197,43 @@ async fn count_from_near(git: &Git, head: &str, height: u64, samples: &[Sample],
 }
 
 /// Names of the commits at places `[from, to)` of the default branch, oldest first.
-pub(super) async fn places(git: &Git, head: &str, height: u64, from: u64, to: u64) -> Result<Vec<String>, SourceError> {
-    let (skip, count) = (format!("--skip={}", height.saturating_sub(to)), format!("--max-count={}", to.saturating_sub(from)));
+pub(super) async fn places(git: &Git, head: &str, height: u64, (from, to): (u64, u64)) -> Result<Vec<String>, SourceError> {
+    if from >= to {
+        return Ok(Vec::new());
+    }
+    let (skip, count) = (format!("--skip={}", height.saturating_sub(to)), format!("--max-count={}", to - from));
     let mut shas = git.lines(&["rev-list", "--first-parent", &skip, &count, head, "--"]).await?;
     shas.reverse();
     Ok(shas)
 }
 
-/// Tags to report, newest first, so many that they name at most `limit` changes together (but at least one).
+/// Tags to report, those that reach furthest first, so many that they name at most `limit` changes together and lie
+/// within a bounded stretch of history (but at least one).
 pub(super) fn portion(mut tags: Vec<(&Tag, Brought)>, limit: u64) -> Vec<(&Tag, Brought)> {
-    tags.sort_by_key(|(t, _)| (std::cmp::Reverse(t.at), t.name.clone()));
-    let mut sum = 0;
+    tags.sort_by_key(|(t, b)| (std::cmp::Reverse((b.to, t.at)), t.name.clone()));
+    let (mut named, mut lowest) = (0, u64::MAX);
+    let highest = tags.first().map_or(0, |(_, b)| b.to);
     let fits = tags.iter().take_while(|(_, b)| {
-        sum += b.from.map_or(0, |from| b.to - from) + 1;
-        sum <= limit
+        named += b.from.map_or(0, |from| b.to - from) + 1;
+        lowest = lowest.min(b.lowest());
+        named <= limit && highest - lowest.min(highest) <= 5 * limit
     });
     let count = fits.count().max(1).min(tags.len());
     tags.truncate(count);
     tags
+}
+
+/// The places of the default branch that a portion needs the names of.
+pub(super) fn stretch(portion: &[(&Tag, Brought)]) -> (u64, u64) {
+    let lowest = portion.iter().map(|(_, b)| b.lowest()).min().unwrap_or(0);
+    (lowest, portion.iter().map(|(_, b)| b.to).max().unwrap_or(0))
+}
+
+impl Brought {
+    /// The first change it brought, at least the last commit it contains.
+    fn lowest(&self) -> u64 {
+        self.from.unwrap_or(self.to).min(self.to.saturating_sub(1))
+    }
 }
 
 #[cfg(test)]

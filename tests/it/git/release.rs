@@ -64,6 +64,10 @@ async fn several_prefixes_name_services_and_one_does_not() {
     assert_eq!(reader.release("api-1.0.0").1.group_id, reader.release("web@1.0.0").1.group_id, "one release of two services");
     assert!(reader.release("api-1.0.0").1.group_id.is_some());
 
+    let paths = read_with(&repo, "services = { api = ['api/**'] }").await;
+    assert!(paths.release("api-1.1.0").1.change_ids.is_empty(), "its paths decide, in the ledger");
+    assert_eq!(paths.brought("web@1.1.0"), ["b", "c"]);
+
     let mut one = Repo::new();
     one.commit("a", "a.txt");
     one.tag("frigate-1.0");
@@ -97,6 +101,9 @@ async fn a_release_branch_ships_only_what_it_has_of_the_default_branch() {
     assert_eq!(reader.brought("v1.2.0"), ["c"], "a merge of the default branch into the release branch ships it");
     assert_eq!(reader.brought("v2.0.0"), ["d"]);
     assert_eq!(reader.brought("v1.2.1"), [""; 0], "a backport brings nothing of the default branch");
+    let base = |tag: &str| reader.release(tag).1.base_sha.clone();
+    let merged = |title: &str| reader.change(title).1.merge_sha.clone();
+    assert_eq!((base("v1.1.0"), base("v1.2.1"), base("v2.0.0")), (merged("b"), merged("c"), None), "what it stands on, when elsewhere");
 }
 
 #[tokio::test]
@@ -263,6 +270,35 @@ async fn a_long_history_comes_newest_first_in_steps_with_progress() {
     assert_eq!(reader.titles().len(), 6_500);
     assert_eq!(reader.brought("v0.1999.0").len(), 1_000);
     assert_eq!(reader.backfilled_from.map(|t| t.timestamp()), Some(super::repo::START));
+}
+
+#[tokio::test]
+async fn what_was_merged_before_the_first_release_is_left_out_and_not_pending() {
+    use quarterdeck::{domain::team::Roster, ledger};
+    for off in [false, true] {
+        let mut repo = Repo::new();
+        repo.commit("a", "a.txt");
+        repo.commit("b", "b.txt");
+        if off {
+            repo.git(&["switch", "--quiet", "-c", "release"]);
+            repo.commit("version", "v.txt");
+        }
+        repo.tag("v1.0.0");
+        repo.git(&["switch", "--quiet", "main"]);
+        repo.merge("t", "c", &["x"]);
+        repo.annotated("v1.1.0");
+        repo.commit("d", "d.txt");
+        let reader = read(&repo).await;
+        let records: Vec<_> = reader.live().cloned().collect();
+        let (roster, rules) = (Roster::default(), ledger::Rules::default());
+        let derived = ledger::derive(ledger::Input { records: &records, roster: &roster, rules: &rules, now: reader.now });
+        let key = |title: &str| format!("code/{}", reader.change(title).0.id);
+        let shipped: Vec<_> = derived.shipments.iter().map(|s| (s.change.clone(), s.left_out, s.lead_time_s)).collect();
+        assert!(shipped.contains(&(key("a"), Some("first_deployment"), None)), "{shipped:?}");
+        assert!(shipped.contains(&(key("b"), Some("first_deployment"), None)), "{shipped:?}");
+        assert!(shipped.iter().any(|(c, _, s)| *c == key("c") && *s == Some(2.0 * 3_600.0)), "{shipped:?}");
+        assert_eq!((shipped.len(), derived.pending), (3, vec![key("d")]));
+    }
 }
 
 #[tokio::test]
