@@ -6,6 +6,7 @@
 
 pub mod clean;
 pub mod files;
+pub mod focus;
 pub mod git;
 pub mod http;
 pub mod paths;
@@ -156,6 +157,7 @@ pub const KINDS: &[&Kind] = &[
     &probe::KIND,
     &prometheus::KIND,
     &files::KIND,
+    &focus::KIND,
     &records::KIND,
 ];
 
