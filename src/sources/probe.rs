@@ -37,7 +37,7 @@ pub const KIND: Kind = Kind {
 };
 
 /// Probes under way at once.
-const PARALLEL: usize = 16;
+const PARALLEL: usize = 256;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -228,13 +228,19 @@ struct Ask<'a> {
 impl Ask<'_> {
     /// The shortest window in which counters have two scrapes; `None` while there is nothing to tell by.
     async fn find_step(&self) -> Result<Option<i64>, SourceError> {
+        let at = self.now.timestamp() - 30;
+        let [short @ .., longest] = STEPS;
         for query in self.source.queries.iter().filter(|q| q.needs_a_window()) {
-            for step in STEPS {
-                let (series, _) = self.instant(query, &with_step(&query.expr, step), self.now.timestamp() - 30).await?;
-                if !series.is_empty() {
+            // Nothing in the longest: this metric is not there.
+            if self.instant(query, &with_step(&query.expr, longest), at).await?.0.is_empty() {
+                continue;
+            }
+            for step in short {
+                if !self.instant(query, &with_step(&query.expr, step), at).await?.0.is_empty() {
                     return Ok(Some(step));
                 }
             }
+            return Ok(Some(longest));
         }
         Ok(None)
     }

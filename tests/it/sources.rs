@@ -16,6 +16,7 @@ mod case;
 mod faults;
 mod network;
 mod probe;
+mod prometheus;
 mod server;
 mod tls;
 

@@ -96,6 +96,9 @@ impl Check {
         if !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "POST") {
             return Err(format!("`method` is `{}`; expected GET, HEAD, OPTIONS or POST", clean_to(&method, 20)));
         }
+        if own.timeout.is_some_and(|t| t.0 > settings.timeout) {
+            return Err(format!("`timeout` is longer than that of the source ({:?})", settings.timeout));
+        }
         let matches = own.matches.as_deref().map(Regex::new).transpose();
         let statuses = own.expect.iter().map(Expected::range).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
@@ -236,6 +239,7 @@ mod tests {
             ("matches = \"(\"", "regular expression"),
             ("method = \"BREW\"", "GET"),
             ("headers = { \"a b\" = \"c\" }", "header"),
+            ("timeout = \"31s\"", "longer"),
             ("colour = 1", "colour"),
         ] {
             let error = check(toml).err().unwrap();
