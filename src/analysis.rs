@@ -9,3 +9,4 @@ pub mod interval;
 pub mod quantile;
 pub mod shapley;
 pub mod significance;
+pub mod suspects;

@@ -29,6 +29,18 @@ pub fn frequency(per_day: f64) -> (u8, &'static str) {
     rank(FREQUENCIES.iter().map(|(bound, name)| (per_day >= bound * (1.0 - 1e-12), *name)))
 }
 
+/// Score (0 to 10) of a Quick Check category.
+#[must_use]
+pub fn score(category: u8) -> f64 {
+    f64::from(category.clamp(1, 6) - 1) * 2.0
+}
+
+/// Score (0 to 10) of a share of failures or rework: the fewer the better.
+#[must_use]
+pub fn score_of_share(share: f64) -> f64 {
+    10.0 - 10.0 * share
+}
+
 fn rank(bands: impl Iterator<Item = (bool, &'static str)>) -> (u8, &'static str) {
     (2..=6).rev().zip(bands).find(|(_, (inside, _))| *inside).map_or((1, WORST), |(category, (_, name))| (category, name))
 }
