@@ -167,9 +167,10 @@ fn explain(message: &str, removed: Option<&Removed>) -> String {
 
 /// Keys whose text may be a secret.
 fn is_secret(key: &str) -> bool {
-    ["auth", "token", "secret", "password", "passphrase", "bearer", "basic", "key", "credential", "cookie"]
-        .iter()
-        .any(|word| key.to_ascii_lowercase().contains(word))
+    const WORDS: [&str; 11] =
+        ["auth", "authorization", "token", "secret", "password", "passphrase", "bearer", "basic", "credential", "credentials", "key"];
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    WORDS.contains(&key.as_str()) || ["_token", "_secret", "_password", "_key"].iter().any(|end| key.ends_with(end))
 }
 
 fn missing_key(message: &str) -> Option<&str> {

@@ -78,7 +78,10 @@ impl Check<'_> {
             roster.owned.push(owned(Subject::Author, pseudonym(author.get_ref()), team.name.get_ref()));
         }
         for alias in &team.codeowners {
-            if let Some(other) = roster.owner_alias.insert(alias.get_ref().clone(), team.name.get_ref().clone()) {
+            // Owners by mail address are pseudonyms in the records, `@names` stay.
+            let by_mail = alias.get_ref().find('@').is_some_and(|at| at > 0);
+            let owner = if by_mail { pseudonym(alias.get_ref()) } else { alias.get_ref().clone() };
+            if let Some(other) = roster.owner_alias.insert(owner, team.name.get_ref().clone()) {
                 self.fault(alias.span().start, format!("`{}` already means the team `{other}`", alias.get_ref()));
             }
         }

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::cursor::digest;
-use crate::domain::{record::ChangeType, text::clean};
+use crate::domain::{person::pseudonym, record::ChangeType, text::clean};
 
 /// A tag that names a version: `v1.2.3`, `shop-1.2`, `shop/v1.2`, `shop@1.2.3`, `REL_16_2`, `2024-05-01`, `20240501`.
 /// Group `service` is the prefix, `version` the rest. A single number (`v1`) moves from release to release and is none.
@@ -159,10 +158,9 @@ fn merged_branch(first: &str) -> Option<&str> {
         .map(|(branch, _)| branch)
 }
 
-/// A person, unrecognisable: the same within a repository, another one in the next.
-pub(super) fn person(repo: &str, mail: &str, name: &str) -> String {
-    let who = if mail.trim().is_empty() { name } else { mail };
-    digest(["person", repo, who.trim().to_lowercase().as_str()])
+/// A person's pseudonym, by mail address, else by name; the config's `authors` meet it there.
+pub(super) fn person(mail: &str, name: &str) -> String {
+    pseudonym(if mail.trim().is_empty() { name } else { mail })
 }
 
 /// Compile patterns, collecting what is wrong with each.
@@ -342,11 +340,11 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_sixteen_digits_that_differ_between_repositories() {
-        let ann = person("shop", "Ann@Example.org", "Ann");
-        assert_eq!(ann.len(), 16);
-        assert_eq!(ann, person("shop", "ann@example.org ", "someone"));
-        assert_ne!(ann, person("pay", "ann@example.org", "Ann"));
+    fn a_person_is_a_pseudonym_that_the_config_arrives_at_too() {
+        let ann = person("Ann@Example.org", "Ann");
+        assert_eq!(ann, person("ann@example.org ", "someone"));
+        assert_eq!(ann, pseudonym("ann@example.org"));
+        assert_ne!(ann, person("", "Ann"));
         assert!(!ann.contains("ann"));
     }
 }

@@ -55,7 +55,7 @@ impl Maker<'_> {
             number,
             change_type: self.rules.change_type(&title),
             title,
-            author: Some(person(&self.repo.name, mail, name)),
+            author: Some(person(mail, name)),
             author_is_bot: self.rules.is_bot(name, mail),
             state: Some(ChangeState::Merged),
             merged_at: Some(merged_at),
@@ -100,7 +100,7 @@ impl Maker<'_> {
             version: Some(commit.sha.get(..10).unwrap_or(&commit.sha).to_owned()),
             reference: Some(self.branch.to_owned()),
             change_ids: vec![change_id(&commit.sha)],
-            actor: Some(person(&self.repo.name, mail, name)),
+            actor: Some(person(mail, name)),
             actor_is_bot: self.rules.is_bot(name, mail),
             assumed: true,
             ..Deployment::default()

@@ -126,7 +126,7 @@ async fn people_are_hashed_and_bots_are_marked() {
     let reader = read_with(&repo, "bots = ['machine@']").await;
     let author = |title: &str| reader.change(title).1.author.clone().unwrap();
     assert_eq!(author("by ann"), author("by ann too"));
-    assert_eq!(author("by ann").len(), 16);
+    assert_eq!(author("by ann").len(), 18);
     let bot = reader.change("Bump serde from 1.0 to 1.1").1;
     assert_eq!((bot.author_is_bot, bot.change_type), (true, Some(ChangeType::Deps)));
     assert!(reader.change("by a machine").1.author_is_bot);
