@@ -398,7 +398,12 @@ pub(super) fn build(tls: &Tls, dir: &std::path::Path, base: &Url, fresh: bool) -
     if merged.is_err() && (base.scheme() == "http" || !parts.roots.is_empty()) {
         return make(true).map_err(|e| Trouble::of(&e).to_string());
     }
-    merged.map_err(|e| format!("cannot set up TLS: {}; set `tls = {{ ca_file = \"…\" }}`", Trouble::of(&e)))
+    merged.map_err(|e| {
+        format!(
+            "cannot set up TLS: {}; install the system's certificates (ca-certificates), or set `tls = {{ ca_file = \"…\" }}`",
+            Trouble::of(&e)
+        )
+    })
 }
 
 pub(super) fn is_loopback(url: &Url) -> bool {
