@@ -69,8 +69,9 @@ impl Datum {
 }
 
 impl From<f64> for Datum {
+    /// An empty sum of floats is -0.0; nobody wants to read that.
     fn from(n: f64) -> Self {
-        Self::Num(n)
+        Self::Num(n + 0.0)
     }
 }
 impl From<Decimal> for Datum {
