@@ -9,6 +9,7 @@ use quarterdeck::{
         team::{Owned, Subject},
     },
     kpi::board,
+    sources,
 };
 
 fn parse(text: &str) -> Result<Config, Vec<Fault>> {
@@ -333,4 +334,56 @@ fn the_schema_knows_every_table_and_lets_kinds_have_their_own_keys() {
     }
     assert!(schema["$defs"]["Source"].get("additionalProperties").is_none());
     assert_eq!(schema["$defs"]["Team"]["additionalProperties"], false);
+}
+
+/// `config.example.toml` between the marks is every kind's own example, in the order of the table of kinds.
+fn examples() -> String {
+    let block = |kind: &&sources::Kind| format!("# {}: {}\n{}\n", kind.name, kind.summary, kind.example.trim_end());
+    sources::KINDS.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+const BEGIN: &str = "# --- one block per kind ---\n\n";
+const END: &str = "\n# --- end of the kinds ---\n";
+
+#[test]
+fn the_example_config_holds_every_kinds_example_as_the_kind_writes_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+    let (head, rest) = EXAMPLE.split_once(BEGIN).expect("the mark before the kinds");
+    let (found, tail) = rest.split_once(END).expect("the mark after the kinds");
+    let expected = examples();
+    if std::env::var_os("QUARTERDECK_BLESS").is_some() {
+        std::fs::write(&path, [head, BEGIN, &expected, END, tail].concat()).unwrap();
+        return;
+    }
+    assert!(found == expected, "config.example.toml is behind: run this test with QUARTERDECK_BLESS=1, or paste\n{expected}");
+}
+
+#[test]
+fn the_example_config_is_accepted_as_it_is() {
+    let config = Config::parse(EXAMPLE, "config.example.toml", Path::new("/etc/q")).unwrap_or_else(|f| panic!("{f:#?}"));
+    for kind in sources::KINDS {
+        assert!(config.sources.iter().any(|s| s.kind == kind.name), "{}", kind.name);
+    }
+    for source in &config.sources {
+        if let Err(faults) = sources::build(source) {
+            panic!("{faults:?}");
+        }
+    }
+    assert_eq!(config.rules, quarterdeck::config::RulesConfig::default(), "it says that these are the defaults");
+}
+
+#[test]
+fn the_example_config_names_every_key_there_is() {
+    let schema = quarterdeck::config::schema::config_schema();
+    let mut keys = Vec::new();
+    let tables = std::iter::once(&schema).chain(schema["$defs"].as_object().unwrap().values());
+    for table in tables {
+        keys.extend(table["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()));
+    }
+    assert!(keys.len() > 60, "{keys:?}");
+    for key in keys {
+        let word = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == key);
+        assert!(EXAMPLE.lines().any(word), "`{key}` is not in config.example.toml");
+    }
 }
