@@ -141,6 +141,7 @@ struct Held {
 
 /// The screen's state.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct App {
     org: String,
     zone: Tz,
@@ -357,8 +358,7 @@ impl App {
         }
         match (key.code, bound) {
             (KeyCode::Enter, _) => self.accept(),
-            (_, Some(action @ (Action::Up | Action::Down | Action::First | Action::Last))) => self.perform(action),
-            (_, Some(action @ (Action::HalfUp | Action::HalfDown | Action::PageUp | Action::PageDown))) => self.perform(action),
+            (_, Some(action)) if action.moves() => self.perform(action),
             (KeyCode::Esc, _) | (_, Some(Action::Back | Action::Quit | Action::Range | Action::Definition)) => {
                 self.cancel();
                 Vec::new()
@@ -615,6 +615,15 @@ impl App {
     #[must_use]
     pub fn service_name(&self, name: &str) -> String {
         self.shown_name(name, "service", |board| board.services.iter().position(|t| t.name == name))
+    }
+
+    /// A source's name as shown.
+    #[must_use]
+    pub fn source_name(&self, name: &str) -> String {
+        match self.health.iter().position(|h| h.name == name) {
+            Some(i) if self.private => format!("source {}", i + 1),
+            _ => name.to_owned(),
+        }
     }
 
     fn shown_name(&self, name: &str, what: &str, index: impl Fn(&Board) -> Option<usize>) -> String {

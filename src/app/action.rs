@@ -69,6 +69,14 @@ pub enum Action {
     Quit,
 }
 
+impl Action {
+    /// Moves the cursor of a list, whatever list it is.
+    #[must_use]
+    pub fn moves(self) -> bool {
+        matches!(self, Self::Up | Self::Down | Self::First | Self::Last | Self::HalfUp | Self::HalfDown | Self::PageUp | Self::PageDown)
+    }
+}
+
 /// Headings of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
@@ -186,18 +194,18 @@ pub const ACTIONS: &[Row] = &[
     hint(1, row(A::Open, "open", &["enter"], "open", Move, "open what is selected: a KPI, a team, a record", can_open)),
     hint(2, row(A::Back, "back", &["esc", "backspace"], "back", Move, "one level up; clears a filter or the crosshair first", deep)),
     hint(9, row(A::Quit, "quit", &["q"], "quit", Act, "one level up; at the top: end", always)),
-    hint(5, row(A::Filter, "filter", &["/"], "filter", Show, "narrow the lists by words; `!` in front inverts", listing)),
+    hint(6, row(A::Filter, "filter", &["/"], "filter", Show, "narrow the lists by words; `!` in front inverts", listing)),
     hint(8, row(A::Help, "help", &["?", "f1"], "help", Show, "what works here, searchable; Enter runs it", always)),
     hint(
         7,
         row(A::Palette, "palette", &[":", "ctrl-p"], "jump", Move, "jump to any tab, KPI, team, service, range, theme or action", always),
     ),
-    hint(6, row(A::Definition, "definition", &["i"], "define", Show, "what this KPI is, its formula, inputs and misuse", has_metric)),
-    hint(4, row(A::Range, "range", &["t"], "range", Time, "choose how far back to look", always)),
-    hint(10, row(A::Pause, "pause", &["space"], "pause", Time, "hold the picture; data keeps arriving underneath", always)),
-    hint(3, row(A::Inspect, "inspect", &["v"], "inspect", Show, "crosshair on the charts: left and right step, Shift by ten", on_chart)),
+    hint(10, row(A::Definition, "definition", &["i"], "define", Show, "what this KPI is, its formula, inputs and misuse", has_metric)),
+    hint(5, row(A::Range, "range", &["t"], "range", Time, "choose how far back to look", always)),
+    hint(11, row(A::Pause, "pause", &["space"], "pause", Time, "hold the picture; data keeps arriving underneath", always)),
+    hint(4, row(A::Inspect, "inspect", &["v"], "inspect", Show, "crosshair on the charts: left and right step, Shift by ten", on_chart)),
     hint(3, row(A::OpenLink, "open_link", &["o"], "browser", Act, "open the record where it lives", has_link)),
-    hint(4, row(A::Copy, "copy", &["y"], "copy", Act, "copy the link, key or value", has_copy)),
+    hint(12, row(A::Copy, "copy", &["y"], "copy", Act, "copy the link, key or value", has_copy)),
     hint(3, row(A::Refresh, "refresh", &["r"], "refresh", Act, "poll the selected source now (elsewhere: all)", always)),
     row(A::RefreshAll, "refresh_all", &["R"], "refresh all", Act, "poll every source now", always),
     row(A::Up, "up", &["k", "up"], "up", Move, "up", always),

@@ -90,7 +90,7 @@ impl Chord {
             }
         }
         match self.code {
-            KeyCode::F(n) => out.push_str(&format!("f{n}")),
+            KeyCode::F(n) => out.extend(['f'.to_string(), n.to_string()]),
             code => match NAMED.iter().find(|(_, named)| *named == code) {
                 Some((name, _)) => out.push_str(name),
                 None => {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, TimeZone, Utc};
 
-use super::number;
+use super::{number, text};
 use crate::domain::{
     Time,
     metric::Unit,
@@ -96,7 +96,7 @@ pub fn ticks(scale: Scale, unit: Unit, count: usize) -> (Scale, Vec<f64>) {
         let high = (scale.high / step).ceil() * step;
         let steps = ((high - low) / step).round();
         if steps.is_finite() && steps >= 1.0 && steps < count as f64 {
-            let ticks = (0..=steps as usize).map(|i| low + step * i as f64).collect();
+            let ticks = (0..=text::cells(steps)).map(|i| low + step * f64::from(i)).collect();
             return (Scale { low, high }, ticks);
         }
         step = round_step(step * 1.01, unit);
@@ -121,7 +121,7 @@ fn round_step(rough: f64, unit: Unit) -> f64 {
 pub fn label(unit: Unit, v: f64, step: f64, currency: &str) -> String {
     match unit {
         Unit::Ratio => {
-            let digits = if step > 0.0 { (-(step * 100.0).log10().floor()).clamp(0.0, 4.0) as usize } else { 0 };
+            let digits = if step > 0.0 { usize::from(text::cells(-(step * 100.0).log10().floor()).min(4)) } else { 0 };
             format!("{:.digits$} %", v * 100.0)
         }
         Unit::Count(_) | Unit::Plain(_) | Unit::PerDay | Unit::PerWeek => number::magnitude(v, 4),

@@ -153,7 +153,9 @@ impl<'a> Canvas<'a> {
         let right_wide = self.width(right.0).min(row.width / 2);
         let room = row.width.saturating_sub(if right_wide > 0 { right_wide + 3 } else { 0 }).saturating_sub(2);
         let used = self.text(row.x + 1, row.y, room, &format!(" {title}"), title_style);
-        self.sign(row.x + 1 + used, row.y, if used > 0 && used < room { " " } else { sign }, style);
+        if used > 0 && row.x + 1 + used < row.right() {
+            self.sign(row.x + 1 + used, row.y, " ", style);
+        }
         if right_wide > 0 && row.width > right_wide + 3 {
             let x = row.right() - right_wide - 2;
             self.sign(x, row.y, " ", style);

@@ -15,6 +15,7 @@ use super::{
     change, empty, gauge, number,
     plot::{self, Form},
     state::{self, State},
+    text,
 };
 use crate::{
     app::{Target, item::Item, place::Part},
@@ -43,16 +44,16 @@ pub fn grid(canvas: &mut Canvas<'_>, area: Rect, most_rows: u16) {
     let rows = cards.len().div_ceil(columns);
     let least = LEAST.min(area.height.max(1));
     let shown = usize::from(area.height / least).clamp(1, rows);
-    let height = (area.height / u16::try_from(shown).unwrap_or(1)).min(most_rows);
+    let height = (area.height / text::count(shown)).min(most_rows);
     let selected = app.selected_index(Part::Cards);
     let focused = app.level().part() == Part::Cards;
     let first = first_shown(selected / columns, rows, shown) * columns;
-    let across = u16::try_from(columns).unwrap_or(1);
+    let across = text::count(columns);
     let wide = (area.width.saturating_sub(GUTTER * (across - 1)) / across).max(1);
     for (index, item) in cards.iter().enumerate().skip(first).take(shown * columns) {
         let Item::Kpi(metric) = item else { continue };
         let (at_row, at_column) = ((index - first) / columns, (index - first) % columns);
-        let (at_row, at_column) = (u16::try_from(at_row).unwrap_or(0), u16::try_from(at_column).unwrap_or(0));
+        let (at_row, at_column) = (text::count(at_row), text::count(at_column));
         let spot = Rect { x: area.x + at_column * (wide + GUTTER), y: area.y + at_row * height, width: wide, height }.intersection(area);
         // a blank row between rows of cards when there is room
         let spot = if height > 6 { Rect { height: height - 1, ..spot } } else { spot };

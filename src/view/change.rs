@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// Below this many on either side, it is the sample that forbids an arrow.
+const FEW: u64 = 10;
+
 /// A change ready to be written: the same thing in three lengths, and its style.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -40,7 +43,8 @@ pub fn of(metric: &Metric, r: &Reading, currency: &str, glyphs: &Glyphs, theme: 
     match r.change_is_real {
         Some(true) => Some(real(metric, r, before, &was, glyphs, theme)),
         Some(false) => Some(same(format!("within usual variation, was {was}"), "usual variation", "usual")),
-        None => Some(same(format!("was {was}, n too small to judge"), &format!("was {was}"), "")),
+        None if r.n.min(r.before_n.unwrap_or(r.n)) < FEW => Some(same(format!("was {was}, n too small to judge"), "n too small", "")),
+        None => Some(same(format!("was {was}, not judged"), &format!("was {was}"), "")),
     }
 }
 
@@ -67,7 +71,7 @@ fn amount(unit: Unit, r: &Reading, difference: f64) -> String {
         return number::points(difference);
     }
     match relative_change(r) {
-        Some(share) if share.abs() < 2.0 => format!("{:.0} %", share.abs() * 100.0),
+        Some(share) if share.abs() < 2.0 => format!("{} %", number::decimal(share.abs() * 100.0, 2)),
         Some(share) => format!("{}×", number::decimal(share + 1.0, 2)),
         None => "from 0".into(),
     }

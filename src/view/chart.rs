@@ -17,6 +17,7 @@ use super::{
     canvas::{Canvas, below, row},
     card, empty, number,
     plot::{self, Form},
+    text,
 };
 use crate::{
     app::{Target, place::Part},
@@ -62,16 +63,31 @@ fn plot_area(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, serie
     let (line, dim) = (canvas.theme.line, canvas.theme.dim);
     // from behind to the front: the window before, the course, then lines only where nothing is
     let form = Form::of(metric.unit);
-    if let Some(before) = before.filter(|_| canvas.glyphs.braille) {
+    if let Some(before) = before.filter(|_| canvas.glyphs.braille && form == Form::Line) {
         plot::draw(canvas, picture, before, scale, Form::Line, dim, dim);
     }
     plot::draw(canvas, picture, series, scale, form, line, dim);
+    if let Some(before) = before.filter(|_| form == Form::Bars) {
+        levels(canvas, picture, before, scale);
+    }
     y_axis(canvas, area, &frame, metric, board);
     x_axis(canvas, area, &frame, series, board);
-    markers(canvas, area, &frame, board);
+    markers(canvas, area, &frame, series, board);
     target_line(canvas, &frame, metric, board);
     crosshair(canvas, picture, series);
     columns_hit(canvas, area, picture, series);
+}
+
+/// The height of each earlier bar as a dash where it stands above the present one.
+fn levels(canvas: &mut Canvas<'_>, picture: Rect, before: &Series, scale: Scale) {
+    for x in 0..picture.width {
+        let index = plot::bucket_at(x, before.values.len(), picture.width);
+        let Some(v) = before.values.get(index).copied().flatten() else { continue };
+        let y = plot::value_row(v, scale, picture);
+        if canvas.is_blank(picture.x + x, y) {
+            canvas.sign(picture.x + x, y, canvas.glyphs.partial, canvas.theme.dim);
+        }
+    }
 }
 
 /// Rows below the picture: axis, markers, labels; fewer when low.
@@ -131,7 +147,7 @@ fn x_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, b
     canvas.fill(line, canvas.glyphs.axis, dim);
     if series.last_is_partial && !series.values.is_empty() {
         let count = series.values.len();
-        let from = ((count - 1) * usize::from(picture.width) / count) as u16;
+        let from = text::count((count - 1) * usize::from(picture.width) / count);
         canvas.fill(Rect { x: line.x + from, width: line.width - from, ..line }, canvas.glyphs.partial, dim);
     }
     if rows < 2 {
@@ -141,7 +157,7 @@ fn x_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, b
     let span = span(series).unwrap_or(board.window);
     let mut free = labels.x;
     for tick in axis::times(span, board.zone, picture.width) {
-        let x = labels.x + (tick.at * f64::from(picture.width)) as u16;
+        let x = labels.x + text::cells(tick.at * f64::from(picture.width));
         let wide = canvas.width(&tick.label);
         if x >= free && x + wide <= area.right() {
             canvas.text(x, labels.y, wide, &tick.label, dim);
@@ -157,21 +173,22 @@ fn span(series: &Series) -> Option<Window> {
 }
 
 /// The signs under the axis; where several fall on one column the gravest is shown.
-fn markers(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, board: &Board) {
+fn markers(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, board: &Board) {
     if rows_below(area.height) < 3 {
         return;
     }
     let picture = frame.picture;
     let y = picture.bottom() + 1;
     let mut gravest: Vec<Option<MarkerKind>> = vec![None; usize::from(picture.width)];
-    for marker in board.markers.iter().filter(|m| board.window.contains(m.at)) {
-        let share = (marker.at - board.window.from).num_milliseconds() as f64 / 1000.0 / board.window.seconds().max(1.0);
-        let x = ((share * f64::from(picture.width)) as usize).min(gravest.len() - 1);
+    let span = span(series).unwrap_or(board.window);
+    for marker in board.markers.iter().filter(|m| span.contains(m.at)) {
+        let share = (marker.at - span.from).num_milliseconds() as f64 / 1000.0 / span.seconds().max(1.0);
+        let x = usize::from(text::cells(share * f64::from(picture.width))).min(gravest.len() - 1);
         if gravest[x].is_none_or(|kind| gravity(marker.kind) > gravity(kind)) {
             gravest[x] = Some(marker.kind);
         }
     }
-    for (x, kind) in gravest.iter().enumerate().filter_map(|(x, kind)| Some((picture.x + x as u16, (*kind)?))) {
+    for (x, kind) in gravest.iter().enumerate().filter_map(|(x, kind)| Some((picture.x + text::count(x), (*kind)?))) {
         let (sign, style) = marker_sign(canvas, kind);
         canvas.sign(x, y, sign, style);
         if kind == MarkerKind::Incident {
@@ -245,7 +262,7 @@ fn cross_index(canvas: &Canvas<'_>, series: &Series) -> Option<usize> {
 
 /// In the heading: what the signs mean, or what lies under the crosshair.
 fn legend(canvas: &mut Canvas<'_>, heading: Rect, metric: &'static Metric, series: &Series, board: &Board) {
-    let start = canvas.width(Part::Chart.name()) + 4;
+    let start = canvas.width(Part::Chart.name()) + 5;
     let room = Rect { x: heading.x + start.min(heading.width), width: heading.width.saturating_sub(start), ..heading };
     let pieces = match cross_index(canvas, series) {
         Some(index) => under_cross(canvas, metric, series, index, board),
@@ -253,13 +270,13 @@ fn legend(canvas: &mut Canvas<'_>, heading: Rect, metric: &'static Metric, serie
     };
     let mut x = room.x;
     for (text, style) in pieces {
+        let text = format!(" {text} ");
         let wide = canvas.width(&text);
         // whole pieces only, the most important first
-        if x + wide + 1 > room.right() {
+        if x + wide > room.right() {
             break;
         }
-        canvas.text(x, room.y, wide + 1, &format!("{text} "), style);
-        x += wide + 2;
+        x += canvas.text(x, room.y, wide, &text, style);
     }
 }
 
@@ -281,7 +298,7 @@ fn signs(canvas: &Canvas<'_>, series: &Series, metric: &Metric, board: &Board) -
             out.push((format!("{sign} {word}"), style));
         }
     }
-    if board.series_before.is_some() && canvas.app.rows_fresh() && g.braille {
+    if board.series_before.is_some() && canvas.app.rows_fresh() && (g.braille || Form::of(metric.unit) == Form::Bars) {
         out.push((format!("dim: {} before", board.look.range.word), t.dim));
     }
     if series.last_is_partial {
@@ -310,7 +327,7 @@ fn under_cross(canvas: &Canvas<'_>, metric: &'static Metric, series: &Series, in
     if let Some(marker) = nearest(board, bucket) {
         let (sign, style) = marker_sign(canvas, marker.kind);
         let label = if canvas.app.private() { "hidden" } else { marker.label.as_str() };
-        let label = super::text::fit(label, 40, canvas.glyphs.cut);
+        let label = text::fit(label, 40, canvas.glyphs.cut);
         out.push((format!("{sign} {} {label}", number::moment(marker.at, board.as_of, board.zone)), style));
     }
     out

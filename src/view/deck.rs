@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row, top},
-    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary,
+    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary, text,
 };
 use crate::{
     app::{
@@ -16,6 +16,10 @@ use crate::{
     },
     domain::metric::Metric,
 };
+
+/// Most rows of a card on the Bridge, and on the other pages.
+const BRIDGE_CARD: u16 = 10;
+const CARD: u16 = 16;
 
 /// The body of the present place.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -87,15 +91,20 @@ fn nothing_of(canvas: &Canvas<'_>, id: &str, words: &'static str) -> &'static st
 }
 
 fn bridge(canvas: &mut Canvas<'_>, area: Rect) {
-    let cards = if area.height < 28 { (area.height / 4).max(card::LEAST) } else { area.height * 3 / 10 };
-    card::grid(canvas, top(area, cards), 8);
-    let rest = below(area, cards + u16::from(area.height >= 28));
-    let wanted = canvas.app.items(Part::Open).len().max(canvas.app.items(Part::Moved).len()).max(2) + 1;
-    let lists = u16::try_from(wanted).unwrap_or(u16::MAX).min((rest.height / 3).max(4)).min(rest.height);
+    let app = canvas.app;
+    let gap = u16::from(area.height >= 28);
+    let teams = text::count(app.items(Part::Matrix).len() + 3);
+    let list_lines = text::count(app.items(Part::Open).len().max(app.items(Part::Moved).len()).max(2) + 1);
+    let lists = list_lines.min((area.height / 4).max(5));
+    let rows = text::count(app.items(Part::Cards).len().div_ceil(app.columns(Part::Cards)));
+    // cards take what teams and lists leave, between a quarter of the page and what cards can use
+    let least = (area.height / 4).max(card::LEAST);
+    let cards = area.height.saturating_sub(lists + teams + 2 * gap).min(rows * BRIDGE_CARD).max(least);
+    card::grid(canvas, top(area, cards), BRIDGE_CARD);
+    let rest = below(area, cards + gap);
     let [left, right] = halves(top(rest, lists));
     one(canvas, left, Part::Open);
     one(canvas, right, Part::Moved);
-    let gap = u16::from(rest.height >= 20);
     one(canvas, below(rest, lists + gap), Part::Matrix);
 }
 
@@ -107,10 +116,13 @@ fn halves(area: Rect) -> [Rect; 2] {
 /// Cards above, lists below.
 fn cards_and_lists(canvas: &mut Canvas<'_>, area: Rect, lower: &[Part]) {
     let columns = canvas.app.columns(Part::Cards);
-    let rows = u16::try_from(canvas.app.items(Part::Cards).len().div_ceil(columns)).unwrap_or(u16::MAX).max(1);
-    let most = if area.height < 26 { area.height * 3 / 5 } else { area.height / 2 };
-    let cards = rows.saturating_mul(12).min(most).max(card::LEAST);
-    card::grid(canvas, top(area, cards), 12);
+    let rows = text::count(canvas.app.items(Part::Cards).len().div_ceil(columns)).max(1);
+    // lists get what they need, but not more than the cards may spare
+    let longest = lower.iter().map(|part| canvas.app.items(*part).len() + 3).max().unwrap_or(0);
+    let spare = if area.height < 26 { area.height * 2 / 5 } else { area.height / 2 };
+    let lists = text::count(longest).clamp(4, spare.max(4));
+    let cards = rows.saturating_mul(CARD).min(area.height.saturating_sub(lists)).max(card::LEAST);
+    card::grid(canvas, top(area, cards), CARD);
     parts_below(canvas, below(area, cards), lower);
 }
 
@@ -126,9 +138,9 @@ fn parts_below(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
         parts[first..first + shown].to_vec(),
         parts.iter().enumerate().filter(|(i, _)| *i < first || *i >= first + shown).map(|(_, p)| *p).collect(),
     );
-    let count = u16::try_from(shown).unwrap_or(1).max(1);
+    let count = text::count(shown).max(1);
     for (i, part) in seen.iter().enumerate() {
-        let i = u16::try_from(i).unwrap_or(0);
+        let i = text::count(i);
         let spot = if across > 1 {
             let wide = (area.width.saturating_sub(2 * (count - 1))) / count;
             Rect { x: area.x + i * (wide + 2), width: if i + 1 == count { area.right() - (area.x + i * (wide + 2)) } else { wide }, ..area }
@@ -199,8 +211,8 @@ fn kpi(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
 fn stack(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
     let mut rest = area;
     for (i, part) in parts.iter().enumerate() {
-        let left = u16::try_from(parts.len() - i).unwrap_or(1);
-        let wanted = u16::try_from(canvas.app.items(*part).len().max(1) + 2).unwrap_or(u16::MAX);
+        let left = text::count(parts.len() - i);
+        let wanted = text::count(canvas.app.items(*part).len().max(1) + 2);
         let share = rest.height / left;
         // the last takes all; the others leave the ones below their share
         let high = if left == 1 { rest.height } else { wanted.min(share.max(rest.height.saturating_sub(share * (left - 1)))) };

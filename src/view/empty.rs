@@ -17,7 +17,7 @@ use crate::{
 /// One dim line, wrapped when it is longer.
 pub fn line(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
     for (i, part) in text::wrap(words, area.width).iter().enumerate().take(usize::from(area.height)) {
-        let spot = row(area, u16::try_from(i).unwrap_or(0));
+        let spot = row(area, text::count(i));
         canvas.text(spot.x, spot.y, spot.width, part, canvas.theme.dim);
     }
 }
@@ -65,7 +65,7 @@ pub fn unfed(canvas: &mut Canvas<'_>, area: Rect, metric: &Metric) {
         return;
     }
     for (i, text) in feed.iter().enumerate().take(3) {
-        let spot = row(inside, u16::try_from(i).unwrap_or(0));
+        let spot = row(inside, text::count(i));
         canvas.text(spot.x, spot.y, spot.width, text, canvas.theme.dim);
     }
 }

@@ -4,7 +4,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, number};
+use super::{canvas::Canvas, number, text};
 use crate::domain::target::Target;
 
 /// What a gauge fills, 0 to 1, and what it says.
@@ -26,7 +26,11 @@ pub fn filling(v: f64, target: &Target) -> Filling {
     let (used, allowed) = if lower_is_better { (v, target.bound) } else { (1.0 - v, 1.0 - target.bound) };
     if allowed > 0.0 && allowed <= 0.05 {
         let left = 1.0 - used / allowed;
-        let words = if left >= 0.0 { format!("{} of budget left", percent(left)) } else { format!("{} over budget", percent(-left)) };
+        let words = if left >= 0.0 {
+            format!("{} of budget left", percent(left))
+        } else {
+            format!("{}× the budget used", number::decimal(used / allowed, 2))
+        };
         return Filling { share: left.clamp(0.0, 1.0), words, met };
     }
     Filling { share: v.clamp(0.0, 1.0), words: number::ratio(v), met }
@@ -52,7 +56,7 @@ pub fn draw(canvas: &mut Canvas<'_>, line: Rect, v: f64, target: &Target) {
 
 /// A bar filled to a share.
 pub fn bar_of(canvas: &mut Canvas<'_>, line: Rect, share: f64, style: ratatui::style::Style) {
-    let filled = (share.clamp(0.0, 1.0) * f64::from(line.width)).round() as u16;
+    let filled = text::cells((share.clamp(0.0, 1.0) * f64::from(line.width)).round());
     let (full, rest) = (canvas.glyphs.full, canvas.glyphs.empty);
     canvas.fill(Rect { width: filled, ..line }, full, style);
     canvas.fill(Rect { x: line.x + filled, width: line.width - filled, ..line }, rest, canvas.theme.dim);
@@ -72,7 +76,7 @@ mod tests {
         assert_eq!((f.words.as_str(), f.met), ("50 % of budget left", true));
         assert!((f.share - 0.5).abs() < 1e-9);
         let f = filling(0.997, &target(">=", 0.999));
-        assert_eq!((f.words.as_str(), f.share, f.met), ("200 % over budget", 0.0, false));
+        assert_eq!((f.words.as_str(), f.share, f.met), ("3× the budget used", 0.0, false));
         let f = filling(0.002, &target("<", 0.01));
         assert_eq!(f.words, "80 % of budget left");
     }

@@ -123,10 +123,9 @@ pub fn to_ascii(text: &str) -> String {
         match c {
             ' '..='~' => out.push(c),
             '·' | '–' | '—' | '−' | '─' => out.push('-'),
-            '…' => out.push('~'),
+            '…' | '≈' => out.push('~'),
             '≥' => out.push_str(">="),
             '≤' => out.push_str("<="),
-            '≈' => out.push('~'),
             '×' => out.push('x'),
             '→' => out.push_str("->"),
             '›' => out.push('>'),

@@ -6,6 +6,7 @@ use super::{
     canvas::{Canvas, below, first_shown, row},
     card, change, empty, list, number,
     state::{self, State},
+    text,
 };
 use crate::{
     app::{Target, item::Item, place::Part},
@@ -38,7 +39,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part, metric: &'static Me
     let room = usize::from(inside.height);
     let first = first_shown(selected, items.len(), room.max(1));
     for (line, index) in (first..items.len()).take(room).enumerate() {
-        let spot = row(inside, u16::try_from(line).unwrap_or(0));
+        let spot = row(inside, text::count(line));
         canvas.text(spot.x + 2, spot.y, name_cells.saturating_sub(1), &names[index], canvas.theme.base);
         let (of, reading) = match items[index] {
             Item::Kpi(facet) => (facet, board.readings.get(facet.id)),

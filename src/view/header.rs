@@ -4,7 +4,8 @@
 //!  Acme › payments › Lead time          28d Europe/Berlin  ● LIVE  14 ok · 1 stale  14:32
 //!  1 Bridge  2 Reliability  3 Delivery  4 Cost  5 Quality  s Sources
 //! ```
-//! What does not fit goes in this order: the zone, the sources' words, the range, the clock, the crumbs from the left.
+//! What does not fit goes in this order: the zone, the sources' words (a count stays), the range, the clock, the count,
+//! the crumbs from the left.
 
 use ratatui::{layout::Rect, style::Style};
 
@@ -41,21 +42,26 @@ fn right_side(canvas: &Canvas<'_>, width: u16) -> Vec<(String, Style)> {
     let app = canvas.app;
     let theme = &canvas.theme;
     let (badge, badge_style) = badge(canvas);
-    let (health, health_style) = health(canvas);
+    let (long_health, short_health, health_style) = health(canvas);
     let range = format!("{}{}", app.range().word, if app.window_fresh() { "" } else { "…" });
     let clock = app.now().with_timezone(&app.zone()).format("%H:%M").to_string();
     // (text, style, when it goes: the highest first)
     let mut pieces = vec![
-        (range, theme.base, 3),
-        (app.zone().name().to_owned(), theme.dim, 5),
+        (range, theme.base, 4),
+        (app.zone().name().to_owned(), theme.dim, 6),
         (badge, badge_style, 0),
-        (health, health_style, 4),
-        (clock, theme.dim, 2),
+        (long_health, health_style, 5),
+        (clock, theme.dim, 3),
     ];
     pieces.retain(|(text, ..)| !text.is_empty());
     while pieces.iter().map(|(text, ..)| canvas.width(text) + 2).sum::<u16>() + CRUMBS > width && pieces.len() > 1 {
         let last = pieces.iter().map(|(.., when)| *when).max().unwrap_or(0);
-        pieces.retain(|(.., when)| *when != last);
+        if last == 5 {
+            // the sources' words shrink before they go: trouble stays in sight
+            pieces.iter_mut().filter(|p| p.2 == 5).for_each(|p| (p.0, p.2) = (short_health.clone(), 1));
+        } else {
+            pieces.retain(|(.., when)| *when != last);
+        }
     }
     pieces.into_iter().map(|(text, style, _)| (text, style)).collect()
 }
@@ -74,32 +80,34 @@ fn badge(canvas: &Canvas<'_>) -> (String, Style) {
     (format!("{} LIVE", canvas.glyphs.live), canvas.theme.good)
 }
 
-/// `14 ok · 1 stale`, bad news named.
-fn health(canvas: &Canvas<'_>) -> (String, Style) {
-    let all = canvas.app.health();
+/// `14 ok · 1 stale` and, shorter, `14/15 ok`; the gravest trouble is named first, at most three kinds are.
+fn health(canvas: &Canvas<'_>) -> (String, String, Style) {
+    use SourceStatus::{Backfilling, Denied, Failing, Off, Ok, Stale, Starting, Throttled};
+    let all: Vec<SourceStatus> = canvas.app.health().iter().map(|h| h.status).filter(|s| *s != Off).collect();
     if all.is_empty() {
-        return (String::new(), canvas.theme.dim);
+        return (String::new(), String::new(), canvas.theme.dim);
     }
+    let of = |status: SourceStatus| all.iter().filter(|s| **s == status).count();
     let mut words = Vec::new();
-    let order = [
-        SourceStatus::Ok,
-        SourceStatus::Backfilling,
-        SourceStatus::Starting,
-        SourceStatus::Stale,
-        SourceStatus::Throttled,
-        SourceStatus::Failing,
-        SourceStatus::Denied,
-    ];
-    for status in order {
-        let n = all.iter().filter(|h| h.status == status).count();
-        if n > 0 {
+    let mut told = 0;
+    for status in [Ok, Denied, Failing, Stale, Throttled, Backfilling, Starting] {
+        let n = of(status);
+        if n > 0 && words.len() < 3 {
             words.push(format!("{n} {}", status.word()));
+            told += n;
         }
     }
-    let troubled = all
-        .iter()
-        .any(|h| matches!(h.status, SourceStatus::Stale | SourceStatus::Throttled | SourceStatus::Failing | SourceStatus::Denied));
-    (words.join(" · "), if troubled { canvas.theme.fair } else { canvas.theme.dim })
+    if told < all.len() {
+        words.push(format!("{} more", all.len() - told));
+    }
+    let style = if of(Denied) + of(Failing) > 0 {
+        canvas.theme.bad
+    } else if of(Stale) + of(Throttled) > 0 {
+        canvas.theme.fair
+    } else {
+        canvas.theme.dim
+    };
+    (words.join(" · "), format!("{}/{} ok", of(Ok), all.len()), style)
 }
 
 /// The words of each step of the way in.

@@ -5,7 +5,7 @@ use ratatui::{layout::Rect, style::Style};
 
 use super::{
     canvas::{Canvas, below, first_shown, row},
-    card, empty, number,
+    card, empty, number, text,
 };
 use crate::{
     app::{SECONDS_SHOWN, Target, item::Item, place::Part},
@@ -46,7 +46,7 @@ pub fn lines(canvas: &mut Canvas<'_>, area: Rect, part: Part, items: &[Item<'_>]
     let selected = canvas.app.selected_index(part);
     let first = first_shown(selected, items.len(), room);
     for (line, (index, item)) in items.iter().enumerate().skip(first).take(room).enumerate() {
-        let spot = row(area, u16::try_from(line).unwrap_or(0));
+        let spot = row(area, text::count(line));
         one(canvas, spot, item);
         if focused && index == selected {
             mark(canvas, spot);
@@ -78,7 +78,7 @@ fn one(canvas: &mut Canvas<'_>, spot: Rect, item: &Item<'_>) {
 fn record_sign(canvas: &Canvas<'_>, record: &Row) -> (&'static str, Style) {
     let tagged = |words: &[&str]| record.tags.iter().any(|t| words.contains(&t.as_str()));
     match record.kind {
-        "incident" if tagged(&["open"]) => (canvas.glyphs.incident, canvas.theme.bad),
+        "incident" if is_open(record) => (canvas.glyphs.incident, canvas.theme.bad),
         "incident" => (canvas.glyphs.incident, canvas.theme.base),
         "deployment" if tagged(&["failed", "failure"]) => (canvas.glyphs.failed, canvas.theme.bad),
         "deployment" => (canvas.glyphs.deployment, canvas.theme.base),
@@ -116,13 +116,16 @@ fn record_line(canvas: &mut Canvas<'_>, spot: Rect, record: &Row) {
         let team = team_name(canvas, &record.team);
         put(canvas, &mut x, 18, &team, dim);
     }
-    let tags = record.tags.join(" ");
+    // what nearly every row says is no news
+    let tags: Vec<&str> = record.tags.iter().map(String::as_str).filter(|t| !matches!(*t, "production" | "success")).collect();
+    let tags = tags.join(" ");
     let tags_wide = if wide >= 40 { canvas.width(&tags).min(wide / 4) } else { 0 };
     let title = if canvas.app.private() { "hidden" } else { record.title.as_str() };
     let room = spot.right().saturating_sub(x + tags_wide + u16::from(tags_wide > 0));
     put(canvas, &mut x, room, title, base);
     if tags_wide > 0 {
-        let tag_style = if record.tags.iter().any(|t| matches!(t.as_str(), "failed" | "open" | "sev1")) { canvas.theme.bad } else { dim };
+        let grave = is_open(record) || record.tags.iter().any(|t| matches!(t.as_str(), "failed" | "failure"));
+        let tag_style = if grave { canvas.theme.bad } else { dim };
         canvas.text(spot.right() - tags_wide, spot.y, tags_wide, &tags, tag_style);
     }
 }
@@ -135,9 +138,14 @@ fn team_name(canvas: &Canvas<'_>, shown: &str) -> String {
     canvas.app.team_name(shown)
 }
 
+/// An incident that still runs. (An open change is only open.)
+fn is_open(record: &Row) -> bool {
+    record.kind == "incident" && record.tags.iter().any(|t| t == "open")
+}
+
 /// When it was; for what is open, how long it has been.
 fn when(canvas: &Canvas<'_>, record: &Row, board: &Board) -> String {
-    if record.tags.iter().any(|t| t == "open") {
+    if is_open(record) {
         return clock(canvas, record, board);
     }
     number::moment(record.at, board.as_of, board.zone)

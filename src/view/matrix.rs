@@ -6,6 +6,7 @@ use super::{
     canvas::{Canvas, below, first_shown, row},
     card, empty, list, name, number,
     state::State,
+    text,
 };
 use crate::{
     app::{
@@ -48,7 +49,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
     let metrics = columns_of(app.place());
     let names = name_column(canvas, &items, inside.width);
     let shown = usize::from((inside.width - names) / COLUMN).min(metrics.len());
-    let wide = if shown == 0 { COLUMN } else { ((inside.width - names) / u16::try_from(shown).unwrap_or(1)).min(16) };
+    let wide = if shown == 0 { COLUMN } else { ((inside.width - names) / text::count(shown)).min(16) };
     let metrics = &metrics[..shown];
     head(canvas, row(inside, 0), names, wide, metrics);
     let whole = row(inside, 1);
@@ -60,7 +61,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
     let first = first_shown(selected, items.len(), room.max(1));
     for (line, (index, item)) in items.iter().enumerate().skip(first).take(room).enumerate() {
         let (Item::Team(group) | Item::Service(group)) = item else { continue };
-        let spot = row(rest, u16::try_from(line).unwrap_or(0));
+        let spot = row(rest, text::count(line));
         group_line(canvas, spot, part, group, names, wide, metrics, board);
         if focused && index == selected {
             list::mark(canvas, spot);
@@ -76,7 +77,7 @@ fn name_column(canvas: &Canvas<'_>, items: &[Item<'_>], width: u16) -> u16 {
 
 fn head(canvas: &mut Canvas<'_>, line: Rect, names: u16, wide: u16, metrics: &[&'static Metric]) {
     for (i, metric) in metrics.iter().enumerate() {
-        let x = line.x + names + wide * u16::try_from(i).unwrap_or(0);
+        let x = line.x + names + wide * text::count(i);
         canvas.text(x + 2, line.y, wide.saturating_sub(3), name::short(metric), canvas.theme.dim);
     }
 }
@@ -107,7 +108,7 @@ fn cells(
     board: &Board,
 ) {
     for (i, metric) in metrics.iter().enumerate() {
-        let x = spot.x + names + wide * u16::try_from(i).unwrap_or(0);
+        let x = spot.x + names + wide * text::count(i);
         let reading = readings.get(metric.id);
         let state = State::of(reading);
         let (sign, style) = (state.sign(canvas.glyphs), state.style(&canvas.theme));

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, first_shown, row},
-    card, change, empty, list, number,
+    card, change, empty, list, number, text,
 };
 use crate::{
     app::{Target, item::Item, place::Part},
@@ -31,7 +31,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let first = first_shown(selected, items.len(), room.max(1));
     for (line, (index, item)) in items.iter().enumerate().skip(first).take(room).enumerate() {
         let Item::Kpi(metric) = item else { continue };
-        let spot = row(inside, u16::try_from(line).unwrap_or(0));
+        let spot = row(inside, text::count(line));
         one(canvas, spot, metric, board);
         if focused && index == selected {
             list::mark(canvas, spot);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration};
 use chrono_tz::Tz;
 
+use super::text;
 use crate::domain::{
     Time,
     metric::Unit,
@@ -89,15 +90,13 @@ pub fn datum(unit: Unit, d: &Datum, currency: &str) -> String {
 #[must_use]
 pub fn ratio(r: f64) -> String {
     let distance = (1.0 - r).abs().min(r.abs());
-    let digits = if distance == 0.0 {
-        0
-    } else if distance < 0.01 {
-        // 99.94, 99.995; at most five digits
-        (1.0 - (distance * 100.0).log10()).floor().clamp(1.0, 5.0) as usize
-    } else {
-        1
-    };
-    format!("{} %", grouped(r * 100.0, digits))
+    if distance == 0.0 || distance >= 0.01 {
+        return format!("{} %", grouped(r * 100.0, usize::from(distance > 0.0)));
+    }
+    // 99.94, 99.995, 0.21; at most six decimals
+    let digits = text::cells((-(distance * 100.0).log10()).ceil() + 1.0).clamp(1, 6);
+    let text = grouped(r * 100.0, usize::from(digits));
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// The difference of two shares, in percentage points.
@@ -114,7 +113,6 @@ pub fn duration(seconds: f64) -> String {
         _ if s == 0.0 => "0 s".to_owned(),
         _ if s < 0.001 => format!("{} µs", decimal(s * 1e6, 3)),
         _ if s < 0.9995 => format!("{} ms", decimal(s * 1000.0, 3)),
-        _ if s < 9.95 => format!("{} s", decimal(s, 2)),
         _ if s < 59.5 => format!("{} s", decimal(s, 2)),
         _ if s < 10.0 * MINUTE => pair(s, MINUTE, "m", 1.0, "s"),
         _ if s < HOUR - 30.0 => format!("{} m", whole(s / MINUTE)),
@@ -176,13 +174,14 @@ fn symbol(currency: &str) -> String {
     }
 }
 
+const STEPS: [(f64, &str); 6] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")];
+
 /// With k, M, G…: three or so significant digits.
 #[must_use]
 pub fn magnitude(v: f64, significant: usize) -> String {
     if !v.is_finite() {
         return "!".into();
     }
-    const STEPS: [(f64, &str); 6] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")];
     let a = v.abs();
     if a >= 1e18 {
         return format!("{v:.1e}");
@@ -204,8 +203,9 @@ pub fn decimal(v: f64, significant: usize) -> String {
     if v.abs() >= 1e15 || v.abs() < 1e-6 {
         return format!("{v:.1e}");
     }
-    let whole_digits = v.abs().log10().floor() as i32 + 1;
-    let digits = usize::try_from(i32::try_from(significant).unwrap_or(3) - whole_digits).unwrap_or(0).min(9);
+    // 123.4 has three digits before the point, 0.012 lacks one
+    let before = v.abs().log10().floor() + 1.0;
+    let digits = usize::from(text::cells(significant as f64 - before)).min(9);
     let text = grouped(v, digits);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
@@ -348,7 +348,7 @@ mod tests {
         for unit in [Unit::Ratio, Unit::Seconds, Unit::Millis, Unit::PerDay, Unit::Count("x"), Unit::Plain("x")] {
             for v in values.into_iter().filter(|v| unit != Unit::Ratio || v.abs() <= 1.0 || !v.is_finite()) {
                 let text = compact(unit, v, "EUR");
-                assert!(super::super::text::width(&text) <= 9, "{unit:?} {v}: {text}");
+                assert!(text::width(&text) <= 9, "{unit:?} {v}: {text}");
             }
         }
     }

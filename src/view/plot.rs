@@ -2,7 +2,11 @@
 
 use ratatui::{layout::Rect, style::Style};
 
-use super::{axis::Scale, canvas::Canvas};
+use super::{
+    axis::Scale,
+    canvas::Canvas,
+    text::{self, cells},
+};
 use crate::{domain::metric::Unit, kpi::board::Series};
 
 /// How a series is drawn.
@@ -48,14 +52,14 @@ pub fn spark(canvas: &mut Canvas<'_>, area: Rect, series: &Series, unit: Unit, s
 #[must_use]
 pub fn column(index: usize, count: usize, width: u16) -> u16 {
     let x = (index as f64 + 0.5) / count.max(1) as f64 * f64::from(width);
-    (x as u16).min(width.saturating_sub(1))
+    cells(x).min(width.saturating_sub(1))
 }
 
 /// The bucket whose middle is nearest to a column.
 #[must_use]
 pub fn bucket_at(column: u16, count: usize, width: u16) -> usize {
     let share = (f64::from(column) + 0.5) / f64::from(width.max(1));
-    ((share * count as f64) as usize).min(count.saturating_sub(1))
+    usize::from(cells(share * count as f64)).min(count.saturating_sub(1))
 }
 
 fn is_partial(series: &Series, index: usize) -> bool {
@@ -87,7 +91,7 @@ fn bars(canvas: &mut Canvas<'_>, area: Rect, series: &Series, scale: Scale, styl
             .fold(None, |best: Option<f64>, v| Some(best.map_or(v, |b| b.max(v))));
         let Some(value) = value else { continue };
         let style = if is_partial(series, to - 1) { partial } else { style };
-        let eighths = (scale.share(value) * f64::from(area.height) * 8.0).round().max(1.0) as u16;
+        let eighths = cells((scale.share(value) * f64::from(area.height) * 8.0).round().max(1.0));
         for level in 0..area.height {
             let rest = eighths.saturating_sub(level * 8).min(8);
             if rest > 0 {
@@ -122,7 +126,7 @@ fn marks(canvas: &mut Canvas<'_>, area: Rect, series: &Series, scale: Scale, sty
 
 fn row_of(v: f64, scale: Scale, rows: u16) -> u16 {
     let rows = rows.max(1);
-    ((1.0 - scale.share(v)) * f64::from(rows - 1)).round() as u16
+    cells(((1.0 - scale.share(v)) * f64::from(rows - 1)).round())
 }
 
 /// The row of a value inside an area, for lines drawn across.
@@ -137,11 +141,11 @@ const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x8
 fn braille(canvas: &mut Canvas<'_>, area: Rect, series: &Series, scale: Scale, style: Style, partial: Style) {
     let (wide, high) = (usize::from(area.width) * 2, usize::from(area.height) * 4);
     let count = series.values.len();
-    let mut cells = vec![0u8; usize::from(area.width) * usize::from(area.height)];
+    let mut dots = vec![0u8; usize::from(area.width) * usize::from(area.height)];
     let mut dot = |x: i32, y: i32| {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return };
         if x < wide && y < high {
-            cells[y / 4 * usize::from(area.width) + x / 2] |= DOTS[y % 4][x % 2];
+            dots[y / 4 * usize::from(area.width) + x / 2] |= DOTS[y % 4][x % 2];
         }
     };
     let mut before: Option<(i32, i32)> = None;
@@ -151,8 +155,8 @@ fn braille(canvas: &mut Canvas<'_>, area: Rect, series: &Series, scale: Scale, s
             before = None;
             continue;
         };
-        let x = ((index as f64 + 0.5) / count as f64 * wide as f64) as i32;
-        let y = ((1.0 - scale.share(v)) * (high - 1) as f64).round() as i32;
+        let x = i32::from(cells((index as f64 + 0.5) / count as f64 * wide as f64));
+        let y = i32::from(cells(((1.0 - scale.share(v)) * (high - 1) as f64).round()));
         if is_partial(series, index) {
             partial_from = usize::try_from(before.map_or(x, |(x0, _)| x0 + 1)).unwrap_or(wide);
         }
@@ -163,11 +167,11 @@ fn braille(canvas: &mut Canvas<'_>, area: Rect, series: &Series, scale: Scale, s
         }
         before = Some((x, y));
     }
-    for (i, bits) in cells.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+    for (i, bits) in dots.iter().enumerate().filter(|(_, bits)| **bits != 0) {
         let (x, y) = (i % usize::from(area.width), i / usize::from(area.width));
         let c = char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');
         let style = if x * 2 >= partial_from { partial } else { style };
-        canvas.char(area.x + x as u16, area.y + y as u16, c, style);
+        canvas.char(area.x + text::count(x), area.y + text::count(y), c, style);
     }
 }
 

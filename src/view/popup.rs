@@ -64,7 +64,7 @@ fn lines<T>(canvas: &mut Canvas<'_>, area: Rect, items: &[T], at: usize, mut dra
     let room = usize::from(area.height);
     let first = first_shown(at, items.len(), room.max(1));
     for (line, (index, item)) in items.iter().enumerate().skip(first).take(room).enumerate() {
-        let spot = row(area, u16::try_from(line).unwrap_or(0));
+        let spot = row(area, text::count(line));
         draw(canvas, spot, item);
         if index == at {
             list::mark(canvas, spot);
@@ -75,7 +75,7 @@ fn lines<T>(canvas: &mut Canvas<'_>, area: Rect, items: &[T], at: usize, mut dra
 
 fn help(canvas: &mut Canvas<'_>, area: Rect, typed: &str, at: usize) {
     let rows = palette::help(canvas.app, typed);
-    let high = u16::try_from(rows.len() + 3).unwrap_or(u16::MAX);
+    let high = text::count(rows.len() + 3);
     let inside = frame(canvas, area, 96, high, "Help: what works here");
     field(canvas, row(inside, 0), typed, "type to search, Enter runs, Esc closes");
     if rows.is_empty() {
@@ -121,7 +121,7 @@ fn jump(canvas: &mut Canvas<'_>, area: Rect, typed: &str, at: usize) {
 }
 
 fn ranges(canvas: &mut Canvas<'_>, area: Rect, at: usize) {
-    let high = u16::try_from(RANGES.len() + 2).unwrap_or(u16::MAX);
+    let high = text::count(RANGES.len() + 2);
     let inside = frame(canvas, area, 34, high, "How far back");
     let items: Vec<(usize, &str)> = RANGES.iter().enumerate().map(|(i, r)| (i + 1, r.word)).collect();
     lines(canvas, inside, &items, at, |canvas, spot, (digit, word)| {
@@ -136,12 +136,12 @@ fn ranges(canvas: &mut Canvas<'_>, area: Rect, at: usize) {
 fn definition(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, scroll: usize) {
     let wide = 88.min(area.width);
     let body = definition_lines(canvas, metric, wide.saturating_sub(4).max(1));
-    let high = u16::try_from(body.len() + 2).unwrap_or(u16::MAX);
+    let high = text::count(body.len() + 2);
     let inside = frame(canvas, area, wide, high, metric.name);
     let room = usize::from(inside.height);
     let first = scroll.min(body.len().saturating_sub(room));
     for (i, (text, heading)) in body.iter().skip(first).take(room).enumerate() {
-        let spot = row(inside, u16::try_from(i).unwrap_or(0));
+        let spot = row(inside, text::count(i));
         let style = if *heading { canvas.theme.strong } else { canvas.theme.base };
         canvas.text(spot.x, spot.y, spot.width, text, style);
     }

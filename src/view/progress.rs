@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row},
-    gauge, number,
+    gauge, number, text,
 };
 use crate::domain::health::{Progress, SourceHealth, SourceStatus};
 
@@ -15,11 +15,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) -> Rect {
     }
     let reading: Vec<&SourceHealth> =
         canvas.app.health().iter().filter(|h| h.status == SourceStatus::Backfilling && h.progress.is_some()).collect();
-    let lines = u16::try_from(reading.len().min(2)).unwrap_or(0);
+    let lines = text::count(reading.len().min(2));
     for (i, health) in reading.iter().take(2).enumerate() {
-        let line = row(area, u16::try_from(i).unwrap_or(0));
+        let line = row(area, text::count(i));
         if let Some(progress) = health.progress {
-            one(canvas, line, &health.name, progress);
+            one(canvas, line, &canvas.app.source_name(&health.name), progress);
         }
     }
     below(area, lines)
@@ -30,10 +30,15 @@ fn one(canvas: &mut Canvas<'_>, line: Rect, name: &str, progress: Progress) {
     let used = canvas.line(line, &[(" reading ", canvas.theme.dim), (name, canvas.theme.strong), ("  ", canvas.theme.dim)]);
     let wide = canvas.width(&words);
     let rest = Rect { x: line.x + used, width: line.width.saturating_sub(used), ..line };
-    canvas.right(rest, &words, canvas.theme.dim);
     let bar = Rect { width: rest.width.saturating_sub(wide + 2), ..rest };
-    if let Some(share) = share(progress).filter(|_| bar.width >= 8) {
-        gauge::bar_of(canvas, bar, share, canvas.theme.line);
+    match share(progress).filter(|_| bar.width >= 8) {
+        Some(share) => {
+            gauge::bar_of(canvas, bar, share, canvas.theme.line);
+            canvas.right(rest, &words, canvas.theme.dim);
+        }
+        None => {
+            canvas.text(rest.x, rest.y, rest.width, &words, canvas.theme.dim);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, record: &Row) {
         list::draw(canvas, right, Part::Related, "nothing related is known");
         return;
     }
-    let wanted = u16::try_from(related.max(1) + 1).unwrap_or(u16::MAX).min((inside.height / 2).max(2));
+    let wanted = text::count(related.max(1) + 1).min((inside.height / 2).max(2));
     let high = inside.height.saturating_sub(wanted);
     facts(canvas, top(inside, high));
     list::draw(canvas, below(inside, high), Part::Related, "nothing related is known");

@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// Where names start: a margin for the cursor, the sign of the state, a blank.
+const NAME_AT: u16 = 4;
+
 /// Draw the screen.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
@@ -39,8 +42,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     } else {
         inside
     };
-    let heights: Vec<u16> = items.iter().map(|item| lines_of(item, wide_message)).collect();
     let selected = app.selected_index(Part::Sources);
+    let heights: Vec<u16> = items.iter().enumerate().map(|(i, item)| lines_of(item, wide_message, i == selected)).collect();
     let mut first = 0;
     while first < selected && heights[first..=selected].iter().sum::<u16>() > inside.height {
         first += 1;
@@ -52,7 +55,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             break;
         }
         let spot = Rect { y, height: heights[index].min(inside.bottom() - y), ..inside };
-        one(canvas, spot, source, wide_message);
+        one(canvas, spot, source, wide_message, index == selected);
         if index == selected {
             list::mark(canvas, row(spot, 0));
         }
@@ -61,10 +64,14 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// A second line where there is something to say and no column for it.
-fn lines_of(item: &Item<'_>, wide_message: bool) -> u16 {
+/// What it says needs a line of its own: there is no column, and it is trouble or selected.
+fn says_below(s: &SourceHealth, wide_message: bool, selected: bool) -> bool {
+    !wide_message && !s.message.is_empty() && (selected || s.status != SourceStatus::Ok)
+}
+
+fn lines_of(item: &Item<'_>, wide_message: bool, selected: bool) -> u16 {
     match item {
-        Item::Source(s) => 1 + u16::from(!wide_message && !s.message.is_empty()) + u16::from(s.progress.is_some()),
+        Item::Source(s) => 1 + u16::from(says_below(s, wide_message, selected)) + u16::from(s.progress.is_some()),
         _ => 1,
     }
 }
@@ -77,11 +84,11 @@ struct Columns {
 
 fn columns(width: u16, wide_message: bool) -> Columns {
     let name = (width / 5).clamp(10, 24);
-    let mut left = width.saturating_sub(2 + name + 1);
+    let mut left = width.saturating_sub(NAME_AT + name + 1);
     let mut rest = Vec::new();
     // by importance; what does not fit is left out
     for (title, cells) in
-        [("state", 12), ("last ok", 9), ("next try", 9), ("rec/min", 8), ("budget", 8), ("records", 9), ("took", 9), ("kind", 11)]
+        [("state", 11), ("last ok", 9), ("next try", 9), ("rec/min", 8), ("budget", 8), ("records", 9), ("took", 9), ("kind", 11)]
     {
         let keep = if wide_message { 30 } else { 0 };
         if left >= cells + 1 + keep {
@@ -95,8 +102,8 @@ fn columns(width: u16, wide_message: bool) -> Columns {
 fn head(canvas: &mut Canvas<'_>, line: Rect, wide_message: bool) {
     let Columns { name, rest } = columns(line.width, wide_message);
     let dim = canvas.theme.dim;
-    canvas.text(line.x + 2, line.y, name, "source", dim);
-    let mut x = line.x + 2 + name + 1;
+    canvas.text(line.x + NAME_AT, line.y, name, "source", dim);
+    let mut x = line.x + NAME_AT + name + 1;
     for (title, cells) in rest {
         canvas.text(x, line.y, cells, title, dim);
         x += cells + 1;
@@ -106,25 +113,33 @@ fn head(canvas: &mut Canvas<'_>, line: Rect, wide_message: bool) {
     }
 }
 
-fn one(canvas: &mut Canvas<'_>, spot: Rect, s: &SourceHealth, wide_message: bool) {
+fn one(canvas: &mut Canvas<'_>, spot: Rect, s: &SourceHealth, wide_message: bool, selected: bool) {
     let Columns { name, rest } = columns(spot.width, wide_message);
     let (sign, style) = sign(canvas, s.status);
     let line = row(spot, 0);
-    canvas.text(line.x + 2, line.y, name, &s.name, canvas.theme.base);
-    let mut x = line.x + 2 + name + 1;
+    canvas.text(line.x + 2, line.y, 1, sign, style);
+    canvas.text(
+        line.x + NAME_AT,
+        line.y,
+        name.min(line.width.saturating_sub(NAME_AT)),
+        &canvas.app.source_name(&s.name),
+        canvas.theme.base,
+    );
+    let mut x = line.x + NAME_AT + name + 1;
     for (title, cells) in rest {
-        let (text, style) = cell(canvas, s, title, sign, style);
+        let (text, style) = cell(canvas, s, title, style);
         canvas.text(x, line.y, cells, &text, style);
         x += cells + 1;
     }
     let mut used = 1;
     let trouble = matches!(s.status, SourceStatus::Failing | SourceStatus::Denied);
+    let message = if canvas.app.private() { "hidden" } else { s.message.as_str() };
     let message_style = if trouble { canvas.theme.bad } else { canvas.theme.dim };
     if wide_message {
-        canvas.text(x, line.y, line.right().saturating_sub(x), &s.message, message_style);
-    } else if !s.message.is_empty() {
+        canvas.text(x, line.y, line.right().saturating_sub(x), message, message_style);
+    } else if says_below(s, wide_message, selected) {
         let second = row(spot, 1);
-        canvas.text(second.x + 4, second.y, second.width.saturating_sub(4), &s.message, message_style);
+        canvas.text(second.x + 4, second.y, second.width.saturating_sub(4), message, message_style);
         used = 2;
     }
     if let Some(p) = s.progress {
@@ -138,11 +153,11 @@ fn one(canvas: &mut Canvas<'_>, spot: Rect, s: &SourceHealth, wide_message: bool
     }
 }
 
-fn cell(canvas: &Canvas<'_>, s: &SourceHealth, title: &str, sign: &str, style: Style) -> (String, Style) {
+fn cell(canvas: &Canvas<'_>, s: &SourceHealth, title: &str, style: Style) -> (String, Style) {
     let (base, dim) = (canvas.theme.base, canvas.theme.dim);
     let moment = |at: Option<Time>| at.map_or_else(|| "-".to_owned(), |at| clock(canvas, at));
     match title {
-        "state" => (format!("{sign} {}", s.status.word()), style),
+        "state" => (s.status.word().to_owned(), style),
         "kind" => (s.kind.clone(), dim),
         "last ok" => (moment(s.last_success), base),
         "next try" => (moment(s.next_try), base),

@@ -93,9 +93,9 @@ fn rating_words(rating: &str) -> String {
 /// Where a band or rating stands. Unknown words are only words.
 fn band(rating: &str) -> State {
     match rating.to_lowercase().as_str() {
-        "a" | "b" | "good" | "elite" | "high" | "on demand" | "daily" | "within an hour" | "within a day" | "excellent" => State::Good,
-        "c" | "medium" | "fair" | "needs improvement" | "weekly" | "within a week" | "within a month" | "monthly" => State::Fair,
-        "d" | "e" | "f" | "low" | "poor" | "bad" | "within six months" | "within 6 months" | "slower" | "rarely" => State::Bad,
+        "a" | "b" | "good" | "on demand" | "daily" | "within an hour" | "within a day" => State::Good,
+        "c" | "needs improvement" | "weekly" | "within a week" | "monthly" | "within 30 days" => State::Fair,
+        "d" | "e" | "poor" | "every six months" | "within six months" | "more than six months" => State::Bad,
         _ => State::Plain,
     }
 }

@@ -5,6 +5,19 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// A computed position or length as cells: rounded down, never outside.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first; NaN becomes 0")]
+pub fn cells(v: f64) -> u16 {
+    v.clamp(0.0, f64::from(u16::MAX)) as u16
+}
+
+/// A count as cells, cut at what a terminal could ever have.
+#[must_use]
+pub fn count(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
 /// Cells a text takes.
 #[must_use]
 pub fn width(text: &str) -> u16 {

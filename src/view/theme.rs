@@ -88,9 +88,8 @@ impl Theme {
     pub fn of(name: ThemeName, depth: Depth) -> Self {
         match (depth, name) {
             (Depth::Mono, _) | (_, ThemeName::Mono) => Self::mono(),
-            (_, ThemeName::Auto) => Self::sixteen(Color::Green, Color::Magenta, Color::Red),
             (Depth::Sixteen, ThemeName::ColourBlind) => Self::sixteen(Color::LightBlue, Color::Reset, Color::Yellow),
-            (Depth::Sixteen, _) => Self::sixteen(Color::Green, Color::Magenta, Color::Red),
+            (Depth::Sixteen, _) | (_, ThemeName::Auto) => Self::sixteen(Color::Green, Color::Magenta, Color::Red),
             (Depth::True, ThemeName::Dark) => Self::rgb(&DARK),
             (Depth::True, ThemeName::Light) => Self::rgb(&LIGHT),
             (Depth::True, ThemeName::HighContrast) => Self::rgb(&HIGH_CONTRAST),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use chrono::Duration;
@@ -61,6 +61,9 @@ pub fn app(size: (u16, u16)) -> App {
     App::new(setup(size)).unwrap()
 }
 
+/// Read once: every test makes many apps.
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::builtin().unwrap());
+
 pub fn setup(size: (u16, u16)) -> Setup {
     Setup {
         org: "Acme".into(),
@@ -71,7 +74,7 @@ pub fn setup(size: (u16, u16)) -> Setup {
         ascii: false,
         mouse: true,
         keys: BTreeMap::new(),
-        library: Library::builtin().unwrap(),
+        library: LIBRARY.clone(),
         now: now(),
         size,
     }
@@ -298,7 +301,7 @@ fn series(m: &'static Metric, mood: Mood, window: Window, count: usize, seed: us
     let values = (0..count)
         .map(|i| {
             let phase = i as f64 / count as f64;
-            if (0.55..0.62).contains(&phase) && seed % 3 == 0 {
+            if (0.55..0.62).contains(&phase) && seed.is_multiple_of(3) {
                 return None;
             }
             let wave = (phase * 12.0 + seed as f64).sin() * 0.18 + (phase * 41.0 + seed as f64).sin() * 0.07;
@@ -408,7 +411,7 @@ fn incidents(mood: Mood, window: Window) -> Vec<Row> {
     out.extend((10..15).map(|i| Row {
         value: Some((Datum::Num(1_260.0 * (i as f64 - 8.0)), "s".into())),
         tags: vec![format!("sev{}", i % 3 + 1)],
-        ..row("incident", i, window.to - span / 16 * (i as i32 - 9), &long_title(mood, "Elevated error rate"))
+        ..row("incident", i, window.to - span / 16 * i32::try_from(i - 9).unwrap(), &long_title(mood, "Elevated error rate"))
     }));
     out
 }
@@ -425,7 +428,12 @@ fn deployments(mood: Mood, window: Window) -> Vec<Row> {
             };
             Row {
                 tags: tags.iter().map(|t| (*t).to_owned()).collect(),
-                ..row("deployment", i, window.to - span / 30 * (i as i32 + 1), &long_title(mood, &format!("v1.{}.0", 42 - i)))
+                ..row(
+                    "deployment",
+                    i,
+                    window.to - span / 30 * i32::try_from(i + 1).unwrap(),
+                    &long_title(mood, &format!("v1.{}.0", 42 - i)),
+                )
             }
         })
         .collect()
@@ -437,7 +445,7 @@ fn rows(m: &'static Metric, mood: Mood, window: Window) -> Vec<Row> {
     (0..40)
         .map(|i| Row {
             value: Some((Datum::Num(typical(m, if mood == Mood::Long { Mood::Good } else { mood }, i % 5)), m.unit.word("EUR"))),
-            ..row("change", i, window.to - span / 50 * (i as i32 + 1), &long_title(mood, titles[i % 4]))
+            ..row("change", i, window.to - span / 50 * i32::try_from(i + 1).unwrap(), &long_title(mood, titles[i % 4]))
         })
         .collect()
 }
