@@ -48,9 +48,10 @@ pub(super) fn owned<'a>(query: &Query<'a>, events: &'a [Event]) -> Vec<Member<'a
     events.iter().map(|event| Member { event, weight: whose.event(event) }).filter(|m| m.weight > 0.0).collect()
 }
 
-/// Ids for a reading's list, bounded.
+/// Ids for a reading's list, bounded. A view that lists none loads its facts without keys.
 pub(super) fn ids<'a>(members: impl Iterator<Item = Member<'a>>) -> Datum {
-    Datum::List(members.take(MOST_LISTED).map(|m| Datum::Text(m.event.key.to_string())).collect())
+    let named = members.filter(|m| !m.event.key.is_empty());
+    Datum::List(named.take(MOST_LISTED).map(|m| Datum::Text(m.event.key.to_string())).collect())
 }
 
 /// Sum of the scope's shares.

@@ -22,7 +22,8 @@ pub type Owners = Arc<[(Arc<str>, f64)]>;
 /// What an event fact measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
-    /// A finished production attempt. `flags` say how it counts; no values. `group` is the release.
+    /// A finished production attempt. `flags` say how it counts. `group` is the release. A failed one has values[0] = when
+    /// it was recovered from (ms since the epoch, [`STILL_OPEN`] when not yet); others have no values.
     Deployment = 1,
     /// A change reaching production: values[0] = lead time (s). `flags`: bot, unreviewed, left out.
     LeadTime = 2,

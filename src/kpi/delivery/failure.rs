@@ -1,10 +1,8 @@
 //! How safely: change failure rate, rework rate, recovery of failed deployments, success of attempts.
 
-use std::collections::BTreeSet;
-
 use crate::{
     analysis::{interval::wilson95, quantile},
-    domain::value::Reading,
+    domain::{value::Reading, window::millis},
     kpi::{
         Query, bands,
         cohort::{Blank, Member, ids, members, owned, provisional, seen_window, weight, while_in_progress},
@@ -62,8 +60,9 @@ fn change_failure_rate(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let Some(reading) = rate(blank, &all, failed, "failed") else {
         return blank.no_data("no counted deployment in the window");
     };
-    let young = all.iter().filter(|m| !failed(m) && immature(query, m)).count();
-    let reading = reading.with("immature", young as f64);
+    let young: Vec<Member<'_>> = all.iter().copied().filter(|m| !failed(m) && immature(query, m)).collect();
+    let reading = reading.with("immature", ids(young.iter().copied()));
+    let young = young.len();
     let reading = if young == 0 {
         reading
     } else {
@@ -125,8 +124,8 @@ fn unrecovered<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
     if query.window.to < query.settings.as_of {
         return Vec::new();
     }
-    let recovered: BTreeSet<&str> = query.facts.of(Measure::Recovery).iter().filter(|e| e.at < seen.to).map(|e| &*e.key).collect();
     let mut failed = owned(query, query.facts.within(Measure::Deployment, seen));
-    failed.retain(|m| m.has(flag::FAILED) && m.has(flag::COUNTED) && !recovered.contains(&*m.event.key));
+    let open = |m: &Member<'_>| m.event.values.first().is_none_or(|at| *at >= millis(seen.to) as f64);
+    failed.retain(|m| m.has(flag::FAILED) && m.has(flag::COUNTED) && open(m));
     failed
 }

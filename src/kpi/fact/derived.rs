@@ -136,6 +136,9 @@ impl<'a> Writer<'a> {
             if let Some(release) = &body.group_id {
                 event.group = group([&record.source, release]);
             }
+            if class.failed {
+                event.values = [class.recovered_at.map_or(STILL_OPEN, |at| millis(at) as f64)].into();
+            }
             self.push(Measure::Deployment, event);
             if let Some(recovered) = class.recovered_at {
                 let from_impact = impact.get(key.as_str()).copied().unwrap_or(at);
@@ -205,7 +208,6 @@ impl<'a> Writer<'a> {
     }
 
     /// The facts of one incident in one of its services.
-    #[allow(clippy::cast_precision_loss, reason = "milliseconds of any real date are far below 2^53")]
     fn incident(&mut self, incident: &Incident, course: &Course, event: Event) {
         let end_ms = course.end().map_or(STILL_OPEN, |end| millis(end) as f64);
         if let Some(weight) = incident.availability_impact.filter(|_| !course.end_unknown) {

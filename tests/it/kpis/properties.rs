@@ -167,6 +167,7 @@ fn facts(records: &[Record]) -> Facts {
     facts
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "scopes are made at the call")]
 fn reading(metric: &str, facts: &Facts, scope: Scope) -> quarterdeck::domain::value::Reading {
     let settings = Settings { as_of: now(), zone: Tz::UTC, ..Settings::default() };
     let roster = roster();

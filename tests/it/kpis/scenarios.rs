@@ -1,4 +1,5 @@
 //! One rule each, on an input small enough to work out by hand.
+#![allow(clippy::needless_pass_by_value, clippy::unreadable_literal, reason = "JSON literals read best in place and as written in vectors")]
 
 use serde_json::{Value, json};
 
