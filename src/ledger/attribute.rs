@@ -21,8 +21,8 @@ pub struct Attributor<'a> {
     roster: &'a Roster,
     codeowners: HashMap<&'a str, CodeOwners>,
     /// Owner shares of a path, by repository and path.
-    paths: HashMap<(String, String), Shares>,
-    statements: HashMap<(Subject, String), Vec<&'a Owned>>,
+    paths: HashMap<&'a str, HashMap<String, Shares>>,
+    statements: HashMap<Subject, HashMap<String, Vec<&'a Owned>>>,
     /// The one team that owns every catalogued service of a repository.
     repo_owner: HashMap<&'a str, Option<&'a str>>,
 }
@@ -122,26 +122,32 @@ impl<'a> Attributor<'a> {
             _ => return None,
         };
         let repo = self.file_of(record)?;
-        let shares: Vec<Shares> = paths.iter().map(|path| self.of_path(repo, path)).collect();
-        let owned = shares.iter().any(|s| s.keys().any(|team| team != UNATTRIBUTED));
-        owned.then(|| mix(&shares)).flatten()
+        let mut shares = Shares::new();
+        for path in paths {
+            for (team, share) in self.of_path(repo, path) {
+                match shares.get_mut(team) {
+                    Some(sum) => *sum += share / paths.len() as f64,
+                    None => drop(shares.insert(team.clone(), share / paths.len() as f64)),
+                }
+            }
+        }
+        shares.keys().any(|team| team != UNATTRIBUTED).then_some(shares)
     }
 
-    fn of_path(&mut self, repo: &str, path: &str) -> Shares {
-        let key = (repo.to_owned(), path.to_owned());
-        if let Some(known) = self.paths.get(&key) {
-            return known.clone();
+    fn of_path(&mut self, repo: &'a str, path: &str) -> &Shares {
+        let known = self.paths.entry(repo).or_default();
+        if !known.contains_key(path) {
+            let owners = self.codeowners.get(repo).map(|file| file.owners(path)).unwrap_or_default();
+            let mut shares = Shares::new();
+            for owner in &owners {
+                *shares.entry(team_of_owner(self.roster, owner)).or_default() += 1.0 / owners.len() as f64;
+            }
+            if shares.is_empty() {
+                shares.insert(UNATTRIBUTED.into(), 1.0);
+            }
+            known.insert(path.to_owned(), shares);
         }
-        let owners = self.codeowners.get(repo).map(|file| file.owners(path)).unwrap_or_default();
-        let mut shares = Shares::new();
-        for owner in &owners {
-            *shares.entry(self.team_of_owner(owner)).or_default() += 1.0 / owners.len() as f64;
-        }
-        if shares.is_empty() {
-            shares.insert(UNATTRIBUTED.into(), 1.0);
-        }
-        self.paths.insert(key, shares.clone());
-        shares
+        &known[path]
     }
 
     /// Which CODEOWNERS applies: the repository's own, else the one for any.
@@ -154,24 +160,25 @@ impl<'a> Attributor<'a> {
         self.codeowners.get(repo.as_str()).filter(|file| !file.is_empty()).map(|_| repo.as_str())
     }
 
-    fn team_of_owner(&self, owner: &str) -> String {
-        match self.roster.owner_alias.get(owner) {
-            Some(team) => team.clone(),
-            None => owner.rsplit('/').next().unwrap_or(owner).trim_start_matches('@').to_owned(),
-        }
-    }
-
     /// What the roster states of a subject at a time: the first valid statement that matches, with those that share it.
     fn stated(&mut self, subject: Subject, name: &str, at: Option<Time>) -> Option<Shares> {
-        let key = (subject, name.to_owned());
-        let statements = self
-            .statements
-            .entry(key)
-            .or_insert_with(|| self.roster.owned.iter().filter(|o| o.subject == subject && names(subject, &o.name, name)).collect());
+        let known = self.statements.entry(subject).or_default();
+        if !known.contains_key(name) {
+            let about = self.roster.owned.iter().filter(|o| o.subject == subject && names(subject, &o.name, name));
+            known.insert(name.to_owned(), about.collect());
+        }
+        let statements = &known[name];
         let mut valid = statements.iter().filter(|o| at.is_none_or(|at| o.from.is_none_or(|f| f <= at) && o.to.is_none_or(|t| at < t)));
         let first = valid.next()?;
         let joint: Vec<&Owned> = std::iter::once(*first).chain(valid.filter(|o| o.name == first.name).copied()).collect();
         Some(joint_shares(&joint))
+    }
+}
+
+fn team_of_owner(roster: &Roster, owner: &str) -> String {
+    match roster.owner_alias.get(owner) {
+        Some(team) => team.clone(),
+        None => owner.rsplit('/').next().unwrap_or(owner).trim_start_matches('@').to_owned(),
     }
 }
 
@@ -187,15 +194,12 @@ pub(super) fn attributions(partition: &Partition<'_>, shipped: &[Shipped], roste
             Item::Commit(i) => &commits[i],
         });
     }
-    let mut out = BTreeMap::new();
-    for (d, carried) in partition.deployments.iter().zip(&carried) {
-        out.insert(d.key.clone(), attributor.deployment(d.record, carried));
-    }
-    out.extend(partition.incidents.iter().map(|i| (i.key.clone(), attributor.of(i.record))));
-    drop(carried);
-    out.extend(partition.changes.iter().map(|c| c.key.clone()).zip(changes));
-    out.extend(partition.commits.iter().map(|c| c.key.clone()).zip(commits));
-    out
+    let deployments: Vec<Attribution> =
+        partition.deployments.iter().zip(&carried).map(|(d, carried)| attributor.deployment(d.record, carried)).collect();
+    let incidents: Vec<Attribution> = partition.incidents.iter().map(|i| attributor.of(i.record)).collect();
+    let keys = partition.deployments.iter().map(|d| &d.key).chain(partition.incidents.iter().map(|i| &i.key));
+    let keys = keys.chain(partition.changes.iter().map(|c| &c.key)).chain(partition.commits.iter().map(|c| &c.key));
+    keys.cloned().zip(deployments.into_iter().chain(incidents).chain(changes).chain(commits)).collect()
 }
 
 /// Stated shares, the rest in equal parts among those without one; scaled to 1. Statements without any share: equal.

@@ -53,10 +53,10 @@ fn class(d: &Entry<'_, Deployment>, rules: &Rules) -> DeployClass {
     }
 }
 
-/// Does a title, branch, version or label read as a hotfix?
+/// Does a title, branch, version or label read as a hotfix? Patterns are compared without ASCII case.
 pub(super) fn is_hotfix(text: &str, rules: &Rules) -> bool {
-    let text = text.to_lowercase();
-    rules.hotfix_patterns.iter().any(|p| !p.is_empty() && text.contains(&p.to_lowercase()))
+    let holds = |pattern: &[u8]| text.as_bytes().windows(pattern.len()).any(|part| part.eq_ignore_ascii_case(pattern));
+    rules.hotfix_patterns.iter().any(|p| !p.is_empty() && holds(p.as_bytes()))
 }
 
 /// Go through the successes of one service and tier in order of time.

@@ -1,6 +1,6 @@
 //! The commit graph of a partition: who reaches whom, and which change a commit belongs to.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use super::partition::Partition;
 
@@ -21,8 +21,8 @@ pub(super) struct Graph<'a> {
     pub changes: Vec<Vec<(u32, bool)>>,
     /// Own commits (merges of the base left out) of each change, in nodes.
     pub own: Vec<u32>,
-    /// Longest way down to a root; larger than that of every ancestor.
-    height: Vec<u32>,
+    /// Longest way down to a root; larger than that of every ancestor. Made when first asked for: few histories go back.
+    height: OnceCell<Vec<u32>>,
 }
 
 impl<'a> Graph<'a> {
@@ -53,7 +53,6 @@ impl<'a> Graph<'a> {
             graph.place_change(u32::try_from(i).unwrap_or(u32::MAX), change.body);
             graph.chain(change.body.merge_sha.as_deref(), change.body.base_sha.as_deref());
         }
-        graph.measure();
         graph
     }
 
@@ -109,7 +108,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Heights by peeling from the roots (commits whose parents are all done).
-    fn measure(&mut self) {
+    fn heights(&self) -> Vec<u32> {
         let mut waiting: Vec<usize> = self.parents.iter().map(Vec::len).collect();
         let mut children: Vec<Vec<Node>> = vec![Vec::new(); self.parents.len()];
         for (node, parents) in self.parents.iter().enumerate() {
@@ -117,18 +116,19 @@ impl<'a> Graph<'a> {
                 children[*parent as usize].push(u32::try_from(node).unwrap_or(u32::MAX));
             }
         }
-        self.height = vec![0; self.parents.len()];
+        let mut height = vec![0; self.parents.len()];
         let mut ready: Vec<usize> = (0..waiting.len()).filter(|n| waiting[*n] == 0).collect();
         while let Some(node) = ready.pop() {
             for child in &children[node] {
                 let child = *child as usize;
-                self.height[child] = self.height[child].max(self.height[node] + 1);
+                height[child] = height[child].max(height[node] + 1);
                 waiting[child] -= 1;
                 if waiting[child] == 0 {
                     ready.push(child);
                 }
             }
         }
+        height
     }
 
     pub fn node(&self, sha: &str) -> Option<Node> {
@@ -167,14 +167,15 @@ impl<'a> Graph<'a> {
         if self.record[node as usize].is_none() || !self.placed(ancestor) {
             return None;
         }
-        let floor = self.height[ancestor as usize];
+        let height = self.height.get_or_init(|| self.heights());
+        let floor = height[ancestor as usize];
         let mut seen = std::collections::HashSet::new();
         let mut open = vec![node];
         while let Some(node) = open.pop() {
             if node == ancestor {
                 return Some(true);
             }
-            if self.height[node as usize] > floor && seen.insert(node) {
+            if height[node as usize] > floor && seen.insert(node) {
                 open.extend(&self.parents[node as usize]);
             }
         }

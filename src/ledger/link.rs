@@ -88,15 +88,22 @@ impl<'p> Linker<'p, '_> {
     /// Revert-carrying deployments, and what they undid: the deployment of the same service that had carried the original.
     /// An original and its revert in one deployment undo nothing; undoing a revert fails nobody.
     fn reverts(&self, classes: &mut [DeployClass]) -> Vec<Remedy> {
+        let titles = self.titles();
+        let mut reverts = Vec::new();
+        for s in self.shipped.iter().filter(|s| !s.first) {
+            if let Item::Change(change) = s.item
+                && let Some(Original(original)) = self.reverted(change, &titles)
+            {
+                reverts.push((s, change, original));
+            }
+        }
+        let originals: HashSet<Item> = reverts.iter().filter_map(|r| r.2).map(Item::Change).collect();
         let mut carriers: HashMap<Item, Vec<&Shipped>> = HashMap::new();
-        for s in self.shipped {
+        for s in self.shipped.iter().filter(|s| originals.contains(&s.item)) {
             carriers.entry(s.item).or_default().push(s);
         }
-        let titles = self.titles();
         let mut remedies = Vec::new();
-        for s in self.shipped.iter().filter(|s| !s.first) {
-            let Item::Change(change) = s.item else { continue };
-            let Some(Original(original)) = self.reverted(change, &titles) else { continue };
+        for (s, change, original) in reverts {
             let by = s.deployment;
             let service = unit(self.deployment(by).record);
             let carrier = original

@@ -1,7 +1,10 @@
 //! One partition's records put in order: one revision per identity, sorted by time, found by the names people and
 //! sources use for them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use crate::domain::{
     Time,
@@ -32,7 +35,7 @@ pub(super) struct Partition<'a> {
 pub(super) struct Names<'a> {
     by_id: HashMap<&'a str, Vec<usize>>,
     /// Numbers, merge commits: names that several kinds of source use besides the id.
-    also: HashMap<String, Vec<usize>>,
+    also: HashMap<Cow<'a, str>, Vec<usize>>,
 }
 
 impl<'a> Partition<'a> {
@@ -64,7 +67,7 @@ impl<'a> Partition<'a> {
         let mut names = Names::of(&self.deployments);
         for (i, d) in self.deployments.iter().enumerate() {
             for name in [&d.body.sha, &d.body.version].into_iter().flatten() {
-                names.also(name, i);
+                names.also(Cow::Borrowed(name), i);
             }
         }
         names
@@ -75,11 +78,11 @@ impl<'a> Partition<'a> {
         for (i, c) in self.changes.iter().enumerate() {
             if let Some(number) = c.body.number {
                 for mark in ["", "#", "!"] {
-                    names.also(&format!("{mark}{number}"), i);
+                    names.also(Cow::Owned(format!("{mark}{number}")), i);
                 }
             }
             for sha in [&c.body.merge_sha, &c.body.head_sha].into_iter().flatten() {
-                names.also(sha, i);
+                names.also(Cow::Borrowed(sha), i);
             }
         }
         names
@@ -128,13 +131,8 @@ impl<'a> Names<'a> {
         Self { by_id, also: HashMap::new() }
     }
 
-    fn also(&mut self, name: &str, at: usize) {
-        match self.also.get_mut(name) {
-            Some(list) => list.push(at),
-            None => {
-                self.also.insert(name.to_owned(), vec![at]);
-            }
-        }
+    fn also(&mut self, name: Cow<'a, str>, at: usize) {
+        self.also.entry(name).or_default().push(at);
     }
 
     /// The record that `name` means when `from` says it: by id or `source/id`, else by the other names; of several the

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobSetBuilder};
 
 use super::{
     DeployClass, Shipment,
@@ -65,7 +65,7 @@ struct Unit<'a> {
 
 /// Go through the production attempts in order of time.
 pub(super) fn ship(partition: &Partition<'_>, graph: &Graph<'_>, names: &Names<'_>, classes: &[DeployClass], roster: &Roster) -> Shipping {
-    let mut paths = ServicePaths::new(partition, roster);
+    let paths = ServicePaths::new(partition, graph, roster);
     let versions = versions(partition);
     let mut units: BTreeMap<&str, Unit<'_>> = BTreeMap::new();
     let mut out = Shipping::default();
@@ -81,12 +81,11 @@ pub(super) fn ship(partition: &Partition<'_>, graph: &Graph<'_>, names: &Names<'
             _ => continue,
         }
         let ships = |item, first| Shipped { deployment: i, item, first, again: false };
-        let explicit = unit.named(d, &classes[i], partition, names);
+        let (explicit, own_names) = unit.named(d, &classes[i], partition, names);
         let (reached, first) = unit.reach(d, partition, graph, &versions);
-        let own_names = d.body.change_ids.iter().any(|id| names.find(&partition.changes, id, d.record).is_some());
         let mut items: Vec<(Item, bool)> = explicit.into_iter().map(|item| (item, false)).collect();
         if !own_names {
-            items.extend(reached.into_iter().filter(|item| paths.touch(*item, unit.paths, partition, graph)).map(|item| (item, first)));
+            items.extend(reached.into_iter().filter(|item| paths.touch(*item, unit.paths)).map(|item| (item, first)));
         }
         for (item, first) in items {
             if unit.done.insert(item) {
@@ -95,7 +94,7 @@ pub(super) fn ship(partition: &Partition<'_>, graph: &Graph<'_>, names: &Names<'
         }
     }
     mark_repeats(&mut out.shipped);
-    out.pending = pending(partition, graph, &units, &mut paths, &out.shipped);
+    out.pending = pending(partition, graph, &units, &paths, &out.shipped);
     out
 }
 
@@ -112,18 +111,24 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Changes the deployment names, with those that attempts since the last success named. Going back to an old version
-    /// takes none of the latter along.
-    fn named(&mut self, d: &'a Entry<'a, Deployment>, class: &DeployClass, partition: &Partition<'_>, names: &Names<'_>) -> Vec<Item> {
-        let mut ids: Vec<(&str, &Record)> = d.body.change_ids.iter().map(|id| (id.as_str(), d.record)).collect();
+    /// Changes the deployment names, with those that attempts since the last success named, and whether any of its own
+    /// names is known. Going back to an old version takes nothing of earlier attempts along.
+    fn named(
+        &mut self,
+        d: &'a Entry<'a, Deployment>,
+        class: &DeployClass,
+        partition: &Partition<'_>,
+        names: &Names<'_>,
+    ) -> (Vec<Item>, bool) {
+        let find = |id: &str, from: &Record| names.find(&partition.changes, id, from).map(Item::Change);
+        let mut items: Vec<Item> = d.body.change_ids.iter().filter_map(|id| find(id, d.record)).collect();
+        let own = !items.is_empty();
         if !class.rollback && !class.redeploy {
-            ids.append(&mut self.carried);
+            items.extend(self.carried.drain(..).filter_map(|(id, from)| find(id, from)));
         }
-        let mut items: Vec<Item> =
-            ids.into_iter().filter_map(|(id, from)| names.find(&partition.changes, id, from)).map(Item::Change).collect();
         items.sort_unstable();
         items.dedup();
-        items
+        (items, own)
     }
 
     /// What this success reaches and none before did; and whether it is the first that can be placed.
@@ -156,9 +161,13 @@ impl<'a> Unit<'a> {
         for node in nodes {
             let changes = &graph.changes[node as usize];
             for (change, whole) in changes {
-                let part = self.partly.entry(*change).or_default();
-                *part += u32::from(!whole);
-                if *whole || *part >= graph.own[*change as usize].max(1) {
+                let own = graph.own[*change as usize];
+                let complete = *whole || own <= 1 || {
+                    let part = self.partly.entry(*change).or_default();
+                    *part += 1;
+                    *part >= own
+                };
+                if complete {
                     items.push(Item::Change(*change as usize));
                 }
             }
@@ -212,7 +221,7 @@ fn pending(
     partition: &Partition<'_>,
     graph: &Graph<'_>,
     units: &BTreeMap<&str, Unit<'_>>,
-    paths: &mut ServicePaths,
+    paths: &ServicePaths,
     shipped: &[Shipped],
 ) -> Vec<usize> {
     let done: HashSet<Item> = shipped.iter().map(|s| s.item).collect();
@@ -223,7 +232,7 @@ fn pending(
             continue;
         }
         let node = change.body.merge_sha.as_deref().and_then(|sha| graph.node(sha));
-        let touched = paths.services_of(Item::Change(i), partition, graph);
+        let touched = paths.services_of(Item::Change(i));
         let contained = node.is_some_and(|node| {
             units.values().any(|u| u.reached[node as usize] && (touched.is_empty() || u.paths.is_none_or(|p| touched.contains(&p))))
         });
@@ -234,16 +243,16 @@ fn pending(
     out
 }
 
-/// Which services' paths an item touches.
+/// Which services' paths each item touches; looked up once, because every service's deployments ask again.
 struct ServicePaths {
     names: Vec<String>,
-    globs: GlobSet,
-    service_of: Vec<usize>,
-    known: HashMap<String, Vec<usize>>,
+    /// By change and by commit: services (positions in `names`), or `None` where nobody knows the paths.
+    changes: Vec<Option<Vec<usize>>>,
+    commits: Vec<Option<Vec<usize>>>,
 }
 
 impl ServicePaths {
-    fn new(partition: &Partition<'_>, roster: &Roster) -> Self {
+    fn new(partition: &Partition<'_>, graph: &Graph<'_>, roster: &Roster) -> Self {
         let (mut names, mut service_of, mut globs) = (Vec::new(), Vec::new(), GlobSetBuilder::new());
         let deployed: HashSet<&str> = partition.deployments.iter().filter_map(|d| d.record.service.as_deref()).collect();
         for (name, service) in roster.services.iter().filter(|(name, s)| !s.paths.is_empty() && deployed.contains(name.as_str())) {
@@ -258,37 +267,46 @@ impl ServicePaths {
             }
             names.push(name.clone());
         }
-        Self { names, globs: globs.build().unwrap_or_default(), service_of, known: HashMap::new() }
+        if names.is_empty() {
+            return Self { names, changes: Vec::new(), commits: Vec::new() };
+        }
+        let globs = globs.build().unwrap_or_default();
+        let mut known: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut touched = |item: Item| {
+            let paths = paths_of(item, partition, graph);
+            let mut services: Vec<usize> = Vec::new();
+            for path in &paths {
+                services
+                    .extend(known.entry(path).or_insert_with(|| globs.matches(path).into_iter().map(|g| service_of[g]).collect()).iter());
+            }
+            services.sort_unstable();
+            services.dedup();
+            (!paths.is_empty()).then_some(services)
+        };
+        let changes = (0..partition.changes.len()).map(|i| touched(Item::Change(i))).collect();
+        let commits = (0..partition.commits.len()).map(|i| touched(Item::Commit(i))).collect();
+        Self { names, changes, commits }
     }
 
     fn of_service(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)
     }
 
+    fn known(&self, item: Item) -> Option<&[usize]> {
+        match item {
+            Item::Change(i) => self.changes.get(i)?.as_deref(),
+            Item::Commit(i) => self.commits.get(i)?.as_deref(),
+        }
+    }
+
     /// Does the item touch the service's paths? Yes when the service has none, or nobody knows the item's paths.
-    fn touch(&mut self, item: Item, service: Option<usize>, partition: &Partition<'_>, graph: &Graph<'_>) -> bool {
+    fn touch(&self, item: Item, service: Option<usize>) -> bool {
         let Some(service) = service else { return true };
-        let paths = paths_of(item, partition, graph);
-        paths.is_empty() || paths.iter().any(|p| self.of_path(p).contains(&service))
+        self.known(item).is_none_or(|services| services.binary_search(&service).is_ok())
     }
 
-    fn services_of(&mut self, item: Item, partition: &Partition<'_>, graph: &Graph<'_>) -> Vec<usize> {
-        if self.names.is_empty() {
-            return Vec::new();
-        }
-        let mut out: Vec<usize> = paths_of(item, partition, graph).iter().flat_map(|p| self.of_path(p).to_vec()).collect();
-        out.sort_unstable();
-        out.dedup();
-        out
-    }
-
-    fn of_path(&mut self, path: &str) -> &[usize] {
-        if !self.known.contains_key(path) {
-            let mut services: Vec<usize> = self.globs.matches(path).into_iter().map(|g| self.service_of[g]).collect();
-            services.dedup();
-            self.known.insert(path.to_owned(), services);
-        }
-        &self.known[path]
+    fn services_of(&self, item: Item) -> &[usize] {
+        self.known(item).unwrap_or_default()
     }
 }
 

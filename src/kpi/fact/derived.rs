@@ -25,7 +25,7 @@ use crate::{
 #[must_use]
 pub fn from_derived(records: &[Record], derived: &Derived, _rules: &Rules) -> BTreeMap<Measure, Vec<Event>> {
     let mut writer = Writer {
-        records: ledger::newest(records).map(|r| (r.key(), r)).collect(),
+        records: ledger::newest(records).filter(|r| !matches!(r.body, Body::Commit(_))).map(|r| (r.key(), r)).collect(),
         derived,
         words: HashMap::new(),
         owners: HashMap::new(),
@@ -99,7 +99,7 @@ impl<'a> Writer<'a> {
             teams: self.owners(key),
             flags,
             group: group(["", key]),
-            key: self.word(key),
+            key: key.into(),
             values: Values::default(),
         }
     }
