@@ -23,9 +23,10 @@ pub struct Point {
 }
 
 impl History {
-    /// Ends two minutes before `now`, at a full minute.
+    /// Ends two minutes before `now`. Scrapes fall 7 s beside the full minutes, as real ones do: a window's increase is
+    /// extrapolated to its borders.
     pub fn until(now: Time) -> Self {
-        Self { until: (now.timestamp() - 120) / 60 * 60, every_s: 30, hours: 80 }
+        Self { until: (now.timestamp() - 120) / 60 * 60 + 7, every_s: 30, hours: 80 }
     }
 
     pub fn none() -> Self {

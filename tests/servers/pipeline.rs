@@ -31,14 +31,15 @@ pub fn source(server: &Running, keys: &str) -> Box<dyn Source> {
 
 /// Poll until there is no more.
 pub async fn poll_all(source: &dyn Source, now: Time) -> Result<Vec<Record>, SourceError> {
-    let (mut records, mut cursor) = (Vec::new(), Cursor::default());
+    // As in the store, a record read again replaces the one read before.
+    let (mut records, mut cursor) = (BTreeMap::new(), Cursor::default());
     for _ in 0..200 {
         let mut batch = source.poll(&cursor, now).await?;
         batch.clean();
-        records.append(&mut batch.records);
+        records.extend(batch.records.into_iter().map(|r| (r.id.clone(), r)));
         cursor = batch.cursor;
         if !batch.more {
-            return Ok(records);
+            return Ok(records.into_values().collect());
         }
     }
     panic!("never ends");
