@@ -7,6 +7,7 @@
 
 pub mod bands;
 pub mod board;
+pub mod business;
 mod cohort;
 pub mod cost;
 pub mod delivery;
@@ -120,4 +121,5 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         .or_else(|| restore::evaluate(metric, query))
         .or_else(|| cost::evaluate(metric, query))
         .or_else(|| quality::evaluate(metric, query))
+        .or_else(|| business::evaluate(metric, query))
 }

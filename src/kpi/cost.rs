@@ -16,10 +16,8 @@ pub use line::{cost_facts, month};
 use rust_decimal::prelude::ToPrimitive;
 pub use users::{month_named, month_of, whole_months};
 
-use self::{
-    convert::{Purse, in_reporting_currency},
-    users::Active,
-};
+pub(super) use self::convert::Purse;
+use self::{convert::in_reporting_currency, users::Active};
 use super::{Query, Settings, fact::Cost, scope::Whose};
 use crate::domain::{
     Decimal, Time,
@@ -60,7 +58,8 @@ fn is_excluded(cost: &Cost, settings: &Settings) -> bool {
     settings.cost_exclude.iter().any(|c| c.eq_ignore_ascii_case(&cost.category))
 }
 
-fn float(amount: Decimal) -> f64 {
+/// As a float, for ratios and forecasts.
+pub(super) fn float(amount: Decimal) -> f64 {
     amount.to_f64().unwrap_or(f64::NAN)
 }
 

@@ -56,6 +56,12 @@ fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = 
         .filter(|(_, share)| *share > 0.0)
 }
 
+/// The scope's sum of a counted series over the window; 0 when there is none.
+#[must_use]
+pub fn total(query: &Query<'_>, metric: &'static str) -> f64 {
+    buckets(query, metric).map(|(bucket, share)| bucket.a * share).sum()
+}
+
 /// The latest instant something was measured.
 fn newest(query: &Query<'_>, so_far: Option<Time>, bucket: &Bucket) -> Option<Time> {
     let end = bucket.span.to.min(query.window.to).min(query.settings.as_of);

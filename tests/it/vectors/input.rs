@@ -28,6 +28,7 @@ pub struct Vector {
 }
 
 /// One of its expectations.
+#[derive(Clone)]
 pub struct Expect {
     pub json: Object,
     pub metric: String,
@@ -89,6 +90,14 @@ impl Vector {
     /// A setting of the file, the case or the expectation; the innermost wins.
     fn field<'a>(&'a self, input: &'a Object, expect: &'a Expect, key: &str) -> Option<&'a Value> {
         expect.json.get(key).or_else(|| input.get(key)).or_else(|| self.json.get(key)).filter(|v| !v.is_null())
+    }
+
+    /// [`Vector::setup`] where a case names a variation that the input does not spell out.
+    pub fn scopeless_setup(&self, expect: &Expect) -> Result<Setup, String> {
+        self.setup(expect).or_else(|why| {
+            let common = Expect { scope: json!("org"), ..expect.clone() };
+            if expect.scope_of("case").is_some() { self.setup(&common) } else { Err(why) }
+        })
     }
 
     /// Records, roster, rules, settings, window and scope of an expectation.
