@@ -1,6 +1,7 @@
 //! One test binary; one file per subject.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
 
+mod analysis;
 mod boards;
 mod cli;
 mod config;
