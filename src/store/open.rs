@@ -146,6 +146,11 @@ fn look_at_header(path: &Path) -> Result<(), StoreError> {
         return Err(failed(&format!("cannot be read: {e}")));
     }
     let field = |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    // Killed between SQLite's first page and our first step: a database in which nothing was ever made (its schema was
+    // never changed) is as good as none, too.
+    if &head[..16] == b"SQLite format 3\0" && field(40) == 0 {
+        return Ok(());
+    }
     if &head[..16] != b"SQLite format 3\0" || field(68) != APPLICATION_ID {
         return Err(failed("is not a quarterdeck store; it was left as it is. Name another file, or move this one away"));
     }

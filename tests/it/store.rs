@@ -374,6 +374,18 @@ fn what_is_no_store_or_newer_or_cut_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_store_killed_before_its_first_table_is_made_anew() {
+    let p = place();
+    // What is left when the process ends between SQLite's first page and the schema's first step.
+    let bare = rusqlite::Connection::open(&p.path).unwrap();
+    bare.pragma_update(None, "auto_vacuum", "INCREMENTAL").unwrap();
+    drop(bare);
+    assert!(std::fs::metadata(&p.path).unwrap().len() > 0, "a page, and no mark of ours");
+    let mut store = Store::open(&p.path).unwrap();
+    put(&mut store, vec![deployment("ci", "d1", "pay", "2026-03-02T10:00:00Z")]);
+}
+
+#[test]
 fn a_damaged_file_is_named_and_not_overwritten() {
     let p = place();
     let mut store = Store::open(&p.path).unwrap();

@@ -1,0 +1,184 @@
+//! `kpi`: values, from the store, in the vocabulary of the known-answer vectors.
+
+use std::io::Write;
+
+use super::{
+    Ended, Stop,
+    args::{Global, Kpi, TableFormat},
+    library, measure, paths, table, when,
+};
+use crate::{
+    domain::{
+        metric::{CATALOGUE, Metric},
+        text::clean,
+        value::{Reading, Scope},
+    },
+    store::Reader,
+};
+
+/// Print the readings: one per metric and scope.
+///
+/// # Errors
+/// [`Stop::Use`] for an unknown metric, team or service; [`Stop::Could`] without a store.
+pub fn run(global: &Global, args: &Kpi, out: &mut dyn Write) -> Ended {
+    let metrics = metrics(&args.ids)?;
+    let (opened, reader) = paths::open_reader(global)?;
+    let config = &opened.config;
+    let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, when::now())?;
+    let desk = measure::Desk::open(&reader, config, window, as_of)?;
+    let scopes = scopes(args, &desk, &reader)?;
+    let readings = scopes.iter().flat_map(|scope| metrics.iter().filter_map(|m| desk.reading(m, scope, args.compare)));
+    match args.format {
+        TableFormat::Json => {
+            for reading in readings {
+                let line = serde_json::to_string(&reading).map_err(|e| Stop::Could(format!("{} as JSON: {e}", reading.metric)))?;
+                writeln!(out, "{line}")?;
+            }
+        }
+        TableFormat::Csv => csv_of(readings, out)?,
+        TableFormat::Table => {
+            writeln!(out, "{} to {}", when::show(window.from, config.zone), when::show(window.to, config.zone))?;
+            let mut table = table::Table::new(&["metric", "scope", "value", "before", "n", "status", "note"]);
+            for r in readings {
+                let value = r.value.as_ref().map_or_else(|| "–".into(), |v| table::datum(v, &r.unit));
+                let before = r.before.map(|b| table::datum(&b.into(), &r.unit)).unwrap_or_default();
+                table.row([r.metric.into(), scope_word(&r.scope), value, before, r.n.to_string(), r.status.word().into(), note(&r)]);
+            }
+            table.write(out)?;
+        }
+    }
+    Ok(0)
+}
+
+/// Metrics by id; a short form means the headline and its facets; none means all.
+fn metrics(ids: &[String]) -> Result<Vec<&'static Metric>, Stop> {
+    if ids.is_empty() {
+        return Ok(CATALOGUE.iter().collect());
+    }
+    let mut chosen: Vec<&'static Metric> = Vec::new();
+    for id in ids {
+        let found = library::find(id)?;
+        let family = |m: &&Metric| m.id == found.id || (found.id != id && m.facet_of == Some(found.id));
+        for metric in CATALOGUE.iter().filter(family) {
+            if !chosen.iter().any(|c| c.id == metric.id) {
+                chosen.push(metric);
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+fn scopes(args: &Kpi, desk: &measure::Desk, reader: &Reader) -> Result<Vec<Scope>, Stop> {
+    let mut scopes = Vec::new();
+    if let Some(team) = &args.team {
+        let known = desk.teams();
+        scopes.extend(named("--team", team, &known)?.into_iter().map(Scope::Team));
+    }
+    if let Some(service) = &args.service {
+        let known = reader.services()?;
+        scopes.extend(named("--service", service, &known)?.into_iter().map(Scope::Service));
+    }
+    if args.team.is_none() && args.service.is_none() {
+        scopes.push(Scope::Org);
+    }
+    Ok(scopes)
+}
+
+/// `all`, or one that exists: a misspelt name must not read as an empty team.
+fn named(option: &str, name: &str, known: &[String]) -> Result<Vec<String>, Stop> {
+    if known.iter().any(|k| k == name) {
+        return Ok(vec![name.to_owned()]);
+    }
+    if name == "all" {
+        return Ok(known.to_vec());
+    }
+    let list = if known.is_empty() { "none is known yet".to_owned() } else { format!("known: {}", known.join(", ")) };
+    Err(Stop::Use(format!("{option} {}: nothing is called so; {}", clean(name), clean(&list))))
+}
+
+fn scope_word(scope: &Scope) -> String {
+    match scope {
+        Scope::Org => "org".into(),
+        Scope::Team(t) => format!("team {t}"),
+        Scope::Service(s) => format!("service {s}"),
+        Scope::Group(k, v) => format!("{k} {v}"),
+    }
+}
+
+/// What a person should know besides the number.
+fn note(r: &Reading) -> String {
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(r.rating.clone());
+    if let Some(target) = &r.target {
+        let met = match r.target_met {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "not judged",
+        };
+        notes.push(format!("target {target} {met}"));
+    }
+    match r.change_is_real {
+        Some(true) => notes.push("changed".into()),
+        Some(false) => notes.push("change within noise".into()),
+        None => {}
+    }
+    if r.is_lower_bound {
+        notes.push("at least".into());
+    }
+    if r.assumed {
+        notes.push("assumed".into());
+    }
+    notes.extend(r.reason.clone());
+    notes.join("; ")
+}
+
+fn csv_of(readings: impl Iterator<Item = Reading>, out: &mut dyn Write) -> Result<(), Stop> {
+    let wrong = |e: csv::Error| match e.into_kind() {
+        csv::ErrorKind::Io(e) => Stop::from(e),
+        other => Stop::Could(format!("as CSV: {other:?}")),
+    };
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(["metric", "scope", "value", "unit", "status", "n", "before", "reason"]).map_err(wrong)?;
+    for r in readings {
+        let value = match &r.value {
+            None => String::new(),
+            Some(crate::domain::value::Datum::Num(n)) => n.to_string(),
+            Some(crate::domain::value::Datum::Text(t)) => t.clone(),
+            Some(other) => {
+                let json = serde_json::to_string(other).unwrap_or_default();
+                json.trim_matches('"').to_owned()
+            }
+        };
+        let before = r.before.map(|b| b.to_string()).unwrap_or_default();
+        let (scope, n) = (scope_word(&r.scope), r.n.to_string());
+        let reason = r.reason.clone().unwrap_or_default();
+        writer.write_record([r.metric, &scope, &value, &r.unit, r.status.word(), &n, &before, &reason]).map_err(wrong)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_form_brings_the_facets_and_a_full_id_only_itself() {
+        let ids = |words: &[&str]| -> Vec<&str> {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            metrics(&words).unwrap().iter().map(|m| m.id).collect()
+        };
+        assert_eq!(ids(&["lead_time.median"]), ["lead_time.median"]);
+        let family = ids(&["deployment_frequency", "deployment_frequency.count"]);
+        assert!(family.contains(&"deployment_frequency.per_day") && family.contains(&"deployment_frequency.active_days"), "{family:?}");
+        assert_eq!(family.iter().filter(|m| **m == "deployment_frequency.count").count(), 1);
+        assert!(matches!(metrics(&["led_time".into()]), Err(Stop::Use(_))));
+    }
+
+    #[test]
+    fn a_misspelt_team_is_refused_with_the_known_ones() {
+        let known = vec!["pay".to_owned(), "risk".to_owned()];
+        assert_eq!(named("--team", "all", &known).unwrap(), known);
+        assert!(matches!(named("--team", "pya", &known), Err(Stop::Use(why)) if why.contains("pay, risk")));
+    }
+}
