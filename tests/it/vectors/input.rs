@@ -196,11 +196,11 @@ fn configure(config: &Value, rules: &mut Rules, settings: &mut Settings) -> Resu
         let (number, word) = (value.as_f64(), value.as_str().unwrap_or_default());
         let yes = value.as_bool().unwrap_or(matches!(word, "include" | "count" | "failed" | "yes" | "true"));
         match key.as_str() {
-            "link.window_s" => {
+            "link.window_s" | "link_window_s" => {
                 rules.link_window_s = number.ok_or("link.window_s is no number")?;
                 settings.link_window_s = rules.link_window_s;
             }
-            "include_bots" | "lead_time.include_bots" => settings.include_bots = yes,
+            "include_bots" | "lead_time.include_bots" | "lead_time.bots" => settings.include_bots = yes,
             "lead_time.unit" | "lead_time.unit_of_work" | "unit_of_work" => settings.per_commit = word == "commit",
             "fdrt.start" => {
                 rules.recovery_from_impact = word == "impact";
@@ -215,6 +215,7 @@ fn configure(config: &Value, rules: &mut Rules, settings: &mut Settings) -> Resu
             {
                 settings.count_failed_attempts = yes;
             }
+            "cfr.denominator" | "change_failure_rate.denominator" => settings.count_failed_attempts = word.contains("attempt"),
             "production" | "production.tiers" => rules.production = texts(&value),
             "hotfix_patterns" => rules.hotfix_patterns = texts(&value),
             "uptime.unknown" => settings.uptime_unknown = unknown(word)?,
