@@ -207,6 +207,7 @@ pub(super) fn locate(dir: &Path) -> Option<(PathBuf, PathBuf)> {
         }
         [dot, at.to_owned()].into_iter().find(|d| d.join("HEAD").is_file() && d.join("objects").is_dir())
     })?;
+    let git_dir = git_dir.canonicalize().unwrap_or(git_dir);
     let common = std::fs::read_to_string(git_dir.join("commondir")).map_or_else(|_| git_dir.clone(), |c| git_dir.join(c.trim()));
     let common = common.canonicalize().unwrap_or(common);
     Some((git_dir, common))

@@ -14,12 +14,14 @@ const LOOK_BACK: usize = 3_000;
 /// Most reverted commits per step that are looked for in all of history.
 const SEARCHES: usize = 5;
 
-/// Changes by what a message may call them; of several with one name the newest.
+/// Changes by what a message may call them; of several with one number the newest.
 #[derive(Default)]
 struct Names {
     shas: HashMap<String, String>,
     numbers: HashMap<i64, String>,
-    titles: HashMap<String, String>,
+    /// With how far down they stand, newest first: a title may have come back after it was reverted.
+    titles: HashMap<String, Vec<(usize, String)>>,
+    added: usize,
 }
 
 impl Names {
@@ -29,17 +31,22 @@ impl Names {
         if let Some(number) = rules.number(&commit.message) {
             self.numbers.entry(number).or_insert_with(sha);
         }
-        self.titles.entry(title_and_branch(&commit.message).0).or_insert_with(sha);
+        self.titles.entry(title_and_branch(&commit.message).0).or_default().push((self.added, sha()));
+        self.added += 1;
     }
 
-    fn find(&self, undone: &Undone, not: &str) -> Option<String> {
+    /// What the change at place `at`, named `not`, undoes.
+    fn find(&self, undone: &Undone, at: usize, not: &str) -> Option<String> {
         let by_sha = || {
             let sha = undone.sha.as_deref()?;
             let abbreviated = || self.shas.iter().find(|(full, _)| full.starts_with(sha)).map(|(_, change)| change);
             self.shas.get(sha).or_else(|| (sha.len() < 40).then(abbreviated).flatten())
         };
         let by_number = || undone.number.and_then(|n| self.numbers.get(&n));
-        let by_title = || undone.title.as_ref().filter(|_| undone.sha.is_none()).and_then(|t| self.titles.get(t));
+        let by_title = || {
+            let title = undone.title.as_ref().filter(|_| undone.sha.is_none())?;
+            self.titles.get(title)?.iter().find(|(place, _)| *place > at).map(|(_, change)| change)
+        };
         by_sha().or_else(by_number).or_else(by_title).filter(|found| *found != not).cloned()
     }
 }
@@ -78,7 +85,7 @@ pub(super) async fn resolve(git: &Git, head: &str, stretch: &Stretch, rules: &Ru
 }
 
 fn settle(names: &Names, stretch: &Stretch, open: &mut Vec<(usize, Undone)>, found: &mut HashMap<usize, String>) {
-    open.retain(|(i, undone)| match names.find(undone, &stretch.changes[*i].commit.sha) {
+    open.retain(|(i, undone)| match names.find(undone, *i, &stretch.changes[*i].commit.sha) {
         Some(change) => found.insert(*i, change).is_some(),
         None => true,
     });

@@ -114,6 +114,16 @@ async fn a_revert_that_comes_later_finds_the_change_read_before() {
 }
 
 #[tokio::test]
+async fn a_title_that_came_back_after_its_revert_is_not_what_was_reverted() {
+    let mut repo = Repo::new();
+    let first = repo.commit("Add a thing", "a.txt");
+    repo.commit("Revert \"Add a thing\"", "b.txt");
+    repo.commit("Add a thing", "c.txt");
+    let reader = read(&repo).await;
+    assert_eq!(reader.change("Revert \"Add a thing\"").1.reverts, Some(format!("change:{first}")));
+}
+
+#[tokio::test]
 async fn people_are_hashed_and_bots_are_marked() {
     let mut repo = Repo::new();
     repo.commit("by ann", "a.txt");
