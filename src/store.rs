@@ -199,7 +199,7 @@ impl Store {
             if let Some(span) = touched.maintenance {
                 live::touch_probes(tx, span, &mut touched)?;
             }
-            let roster = held.settle(tx, roster, rules, now, touched.catalog)?;
+            let roster = held.settle(tx, roster, rules, touched.catalog)?;
             if derive_now {
                 let basis = derive::Basis { roster: &roster, rules, now };
                 derive::homes(tx, &mut held.state, &touched.homes, basis)?;
@@ -225,7 +225,7 @@ impl Store {
             return Ok(false);
         }
         self.transaction("writing", |held, tx| {
-            let roster = held.settle(tx, roster, rules, now, false)?;
+            let roster = held.settle(tx, roster, rules, false)?;
             let basis = derive::Basis { roster: &roster, rules, now };
             let mut read = 0;
             while read < SLICE
@@ -292,7 +292,7 @@ impl Store {
 impl Held {
     /// The roster in force. When it, the rules, the zone or the program's derivation changed since the last time,
     /// everything is marked to be derived again.
-    fn settle(&mut self, tx: &Connection, configured: &Roster, rules: &Rules, now: Time, catalog: bool) -> rusqlite::Result<Arc<Roster>> {
+    fn settle(&mut self, tx: &Connection, configured: &Roster, rules: &Rules, catalog: bool) -> rusqlite::Result<Arc<Roster>> {
         if let Some(basis) = &self.basis
             && !catalog
             && basis.configured == *configured
@@ -304,7 +304,7 @@ impl Held {
         let text = format!("{} {roster:?} {rules:?}", derive::VERSION);
         let digest: String = Sha256::digest(text).iter().fold(String::new(), |text, b| text + &format!("{b:02x}"));
         if meta(tx, "derived_with")?.as_deref() != Some(&digest) {
-            derive::mark(tx, self.state.names.homes().chain([0]), millis(now).min(0))?;
+            derive::mark_all(tx, self.state.names.homes().chain([0]))?;
             set_meta(tx, "derived_with", &digest)?;
         }
         if meta(tx, "zone")?.as_deref() != Some(self.zone.name()) {
@@ -495,5 +495,61 @@ impl Reader {
 
     fn fault(&self, e: &rusqlite::Error) -> StoreError {
         open::fault(&self.path, "reading", e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::{Body, Change};
+
+    fn change(id: usize) -> Record {
+        let body = Change { title: "x".repeat(400), merged_at: Some(crate::domain::window::from_millis(1_000)), ..Change::default() };
+        let mut r = Record::new("code", format!("{id}"), Body::Change(body));
+        r.repo = Some(format!("acme/{}", id % 7));
+        r
+    }
+
+    fn batch(ids: std::ops::Range<usize>) -> Vec<Incoming> {
+        let cursor = Some(ids.end.to_string());
+        vec![Incoming { source: "code".into(), records: ids.map(change).collect(), cursor }]
+    }
+
+    #[test]
+    fn a_full_disk_is_said_keeps_nothing_half_and_goes_on_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deck.db");
+        let mut store = Store::open(&path).unwrap();
+        let (roster, rules, now) = (Roster::default(), Rules::default(), crate::domain::window::from_millis(2_000));
+        store.commit(&batch(0..10), &roster, &rules, now, true).unwrap();
+        let pages: i64 = store.conn.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+        let limit = |store: &Store, pages: i64| {
+            store.conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |r| r.get::<_, i64>(0)).unwrap()
+        };
+        limit(&store, pages + 20);
+        let error = store.commit(&batch(10..2_000), &roster, &rules, now, true).unwrap_err().to_string();
+        assert!(error.contains("disk is full") && error.contains("free some space"), "{error}");
+        let reader = store.reader().unwrap();
+        assert_eq!((reader.counts().unwrap()[&Kind::Change], reader.cursor("code").unwrap().as_str()), (10, "10"));
+        limit(&store, 1_000_000);
+        store.commit(&batch(10..2_000), &roster, &rules, now, true).unwrap();
+        assert_eq!((reader.counts().unwrap()[&Kind::Change], reader.cursor("code").unwrap().as_str()), (2_000, "2000"));
+    }
+
+    #[test]
+    fn an_interrupted_commit_leaves_the_store_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("deck.db")).unwrap();
+        let (roster, rules, now) = (Roster::default(), Rules::default(), crate::domain::window::from_millis(2_000));
+        store
+            .conn
+            .execute_batch("CREATE TRIGGER fail BEFORE INSERT ON record WHEN new.id = '5' BEGIN SELECT RAISE(ABORT, 'told to'); END")
+            .unwrap();
+        store.commit(&batch(0..10), &roster, &rules, now, true).unwrap_err();
+        store.conn.execute_batch("DROP TRIGGER fail").unwrap();
+        assert!(store.reader().unwrap().counts().unwrap().is_empty());
+        store.commit(&batch(0..10), &roster, &rules, now, true).unwrap();
+        assert_eq!(store.reader().unwrap().counts().unwrap()[&Kind::Change], 10);
+        assert_eq!(store.reader().unwrap().derived(&["code/5".into()]).unwrap().attributions.len(), 1, "names survived the rollback");
     }
 }

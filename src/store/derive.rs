@@ -41,6 +41,20 @@ pub(super) fn mark(conn: &Connection, homes: impl IntoIterator<Item = i64>, due:
     homes.into_iter().try_for_each(|home| mark.execute(params![home, due]).map(drop))
 }
 
+/// Put off everything: all of these homes that have a record.
+pub(super) fn mark_all(conn: &Connection, homes: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
+    let mut find = conn.prepare_cached("SELECT 1 FROM record WHERE home = ?1 AND kind = ?2 AND deleted = 0")?;
+    let mut all = BTreeSet::new();
+    for home in homes {
+        for kind in row::DELIVERY {
+            if find.exists(params![home, row::code(kind)])? {
+                all.insert(home);
+            }
+        }
+    }
+    mark(conn, all, i64::MIN)
+}
+
 /// A home whose time has come.
 pub(super) fn next(conn: &Connection, now: Time) -> rusqlite::Result<Option<i64>> {
     let mut find = conn.prepare_cached("SELECT home FROM dirty WHERE due <= ?1 ORDER BY home LIMIT 1")?;
@@ -53,8 +67,9 @@ pub(super) fn homes(conn: &Connection, state: &mut State, homes: &BTreeSet<i64>,
     let (mut done, mut read) = (BTreeSet::new(), 0);
     for home in homes {
         if !done.contains(home) {
-            let partition = state.ties.partition(*home, &state.names, basis.roster);
-            read += one(conn, state, &partition, basis)?;
+            let (partition, loaded) = whole(conn, state, *home, basis.roster)?;
+            read += loaded.records.len();
+            one(conn, state, &partition, &loaded, basis)?;
             done.extend(partition);
         }
     }
@@ -68,13 +83,23 @@ struct Loaded {
     places: HashMap<String, (i64, i64)>,
 }
 
-fn one(conn: &Connection, state: &mut State, partition: &[i64], basis: Basis<'_>) -> rusqlite::Result<usize> {
-    let loaded = load(conn, state, partition)?;
+/// The partition of a home and its records; what they name elsewhere is taken in until nothing is missing that exists.
+fn whole(conn: &Connection, state: &mut State, home: i64, roster: &Roster) -> rusqlite::Result<(Vec<i64>, Loaded)> {
+    loop {
+        let partition = state.ties.partition(home, &state.names, roster);
+        let loaded = load(conn, state, &partition)?;
+        if !state.ties.seek(conn, &loaded.records, home)? {
+            return Ok((partition, loaded));
+        }
+    }
+}
+
+fn one(conn: &Connection, state: &mut State, partition: &[i64], loaded: &Loaded, basis: Basis<'_>) -> rusqlite::Result<()> {
     let input = ledger::Input { records: &loaded.records, roster: basis.roster, rules: basis.rules, now: basis.now };
     let derived = ledger::derive(input);
     let facts = fact::from_derived(&loaded.records, &derived, basis.rules);
-    write_documents(conn, partition, &loaded, &derived)?;
-    write_chunks(conn, state, partition, &loaded, &facts)?;
+    write_documents(conn, partition, loaded, &derived)?;
+    write_chunks(conn, state, partition, loaded, &facts)?;
     let mut clear = conn.prepare_cached("DELETE FROM dirty WHERE home = ?1")?;
     partition.iter().try_for_each(|home| clear.execute([home]).map(drop))?;
     // What lies in the future does not count yet; look again when it does.
@@ -82,7 +107,7 @@ fn one(conn: &Connection, state: &mut State, partition: &[i64], basis: Basis<'_>
     if let (Some(at), Some(home)) = (future, partition.first()) {
         mark(conn, [*home], at.timestamp_millis() + 1)?;
     }
-    Ok(loaded.records.len())
+    Ok(())
 }
 
 fn load(conn: &Connection, state: &State, partition: &[i64]) -> rusqlite::Result<Loaded> {

@@ -218,29 +218,11 @@ fn connect(conn: &Connection, state: &mut State, record: &Record, hash: i64, hom
         let (service, repo) = (names.id(conn, Space::Service, service)?, names.id(conn, Space::Repo, repo)?);
         ties.tie(conn, service, repo)?;
     }
-    let mut mentioned: Vec<&str> = Vec::new();
-    match &record.body {
-        Body::Incident(incident) => {
-            for service in &incident.services {
-                let service = names.id(conn, Space::Service, service)?;
-                ties.tie(conn, home, service)?;
-            }
-            mentioned.extend(incident.caused_by.iter().map(String::as_str));
-        }
-        Body::Deployment(d) => {
-            mentioned.extend(d.remediates.iter().chain(&d.rolls_back).map(String::as_str));
-            if record.repo.is_none() {
-                // Without a repository its changes can only be found by their ids.
-                mentioned.extend(d.change_ids.iter().map(String::as_str));
-            }
-        }
-        _ => {}
-    }
-    for id in mentioned {
-        ties.mention(conn, row::hash(id), home)?;
-        if let Some((_, id)) = id.split_once('/') {
-            ties.mention(conn, row::hash(id), home)?;
+    if let Body::Incident(incident) = &record.body {
+        for service in &incident.services {
+            let service = names.id(conn, Space::Service, service)?;
+            ties.tie(conn, home, service)?;
         }
     }
-    ties.arrived(conn, hash, home)
+    ties.arrived(conn, record, hash, home)
 }

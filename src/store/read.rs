@@ -198,6 +198,17 @@ fn record(names: &Names, r: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     Ok(row::decode(columns, r.get_ref(5)?.as_blob()?))
 }
 
+/// Every change and commit with its home.
+pub(super) fn carriers(conn: &Connection, visit: &mut dyn FnMut(&Record, i64) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let mut find = conn.prepare("SELECT kind, home, body FROM record WHERE kind IN (?1, ?2) AND deleted = 0")?;
+    let mut rows = find.query([row::code(Kind::Change), row::code(Kind::Commit)])?;
+    while let Some(r) = rows.next()? {
+        let columns = row::Columns { source: "", id: "", kind: row::kind(r.get(0)?), seq: 0, deleted: false, seen: 0 };
+        visit(&row::decode(columns, r.get_ref(2)?.as_blob()?), r.get(1)?)?;
+    }
+    Ok(())
+}
+
 /// Rows that match, newest first or oldest first, one at a time, until `visit` says `false`.
 pub(super) fn rows(
     conn: &Connection,

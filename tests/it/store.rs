@@ -1,5 +1,8 @@
 //! The store: what survives, what is refused, what comes out again.
 
+mod facts;
+mod kill;
+
 use std::path::PathBuf;
 
 use quarterdeck::{
@@ -420,5 +423,26 @@ fn facts_of_a_window_are_exact_to_the_millisecond() {
     for event in facts.of(Measure::Deployment) {
         assert!(event.at >= at("2026-03-05T10:00:00.5Z") && event.at < at("2026-03-20T10:00:00.5Z"));
         assert!(event.key.starts_with("ci/"));
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_said_and_its_store_can_still_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let p = place();
+    let mut store = Store::open(&p.path).unwrap();
+    put(&mut store, vec![deployment("ci", "1", "pay", "2026-03-02T10:00:00Z")]);
+    drop(store);
+    std::fs::remove_file(p.path.with_extension("db.lock")).unwrap();
+    let dir = p.path.parent().unwrap();
+    let mode = |mode| std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o500);
+    let error = Store::open(&p.path).map(drop);
+    let read = Reader::open(&p.path).and_then(|r| r.counts());
+    mode(0o700);
+    assert_eq!(read.unwrap()[&Kind::Deployment], 1);
+    // Whoever may do everything (root in a container) is not stopped by permissions; nothing to see then.
+    if let Err(e) = error {
+        assert!(e.to_string().contains("cannot be written") && e.to_string().contains("--store"), "{e}");
     }
 }

@@ -32,9 +32,12 @@ CREATE INDEX record_home ON record (home, kind, ts) WHERE deleted = 0;
 -- Number of live records by kind.
 CREATE TABLE tally (kind INTEGER PRIMARY KEY, live INTEGER NOT NULL);
 
--- Which names share a partition, and which record ids a partition mentions that may live in another.
+-- Which names share a partition (0: records without a home), and which record ids and commits a partition mentions that
+-- may live in another.
 CREATE TABLE tie (a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE mention (hash INTEGER NOT NULL, home INTEGER NOT NULL, PRIMARY KEY (hash, home)) WITHOUT ROWID;
+-- Where commits live, by hash of their sha; filled only once a deployment names a commit but no repository.
+CREATE TABLE alias (hash INTEGER NOT NULL, home INTEGER NOT NULL, PRIMARY KEY (hash, home)) WITHOUT ROWID;
 
 -- Work put off: partitions to derive (not before `due`, ms), bills to fold, live series to fold.
 CREATE TABLE dirty (home INTEGER PRIMARY KEY, due INTEGER NOT NULL);

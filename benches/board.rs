@@ -1,0 +1,2 @@
+//! What a board costs.
+fn main() {}
