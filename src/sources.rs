@@ -9,6 +9,7 @@ pub mod files;
 pub mod focus;
 pub mod git;
 pub mod http;
+pub mod import;
 pub mod paths;
 pub mod probe;
 pub mod prometheus;
