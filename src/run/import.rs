@@ -16,14 +16,16 @@ use super::{
 use crate::{
     domain::{record::Record, text::clean},
     engine::settings,
-    sources::records::{MAX_LINE, parse_line},
+    sources::{
+        clean::clean_record,
+        import::{Form, form, read},
+        records::{MAX_LINE, parse_line},
+    },
     store::{Incoming, Store, StoreError},
 };
 
 /// Records per commit.
 const BATCH: usize = 20_000;
-/// A file that is read as a whole (reports, bills) may have this size.
-const MAX_FILE: u64 = 1024 * 1024 * 1024;
 /// Faults listed; the rest is counted.
 const LISTED: usize = 50;
 
@@ -105,20 +107,16 @@ impl Taker<'_> {
     fn file(&mut self, path: &Path) -> Result<(), Stop> {
         let could = |e: io::Error| Stop::Could(format!("{}: {e}", path.display()));
         if path == Path::new("-") {
-            return self.reader(Path::new("(standard input)"), io::stdin().lock());
+            return self.lines(Path::new("(standard input)"), io::stdin().lock());
         }
         let file = File::open(path).map_err(could)?;
         if file.metadata().map_err(could)?.is_dir() {
             return Err(Stop::Could(format!("{}: a directory; name its files", path.display())));
         }
-        self.reader(path, BufReader::with_capacity(256 * 1024, file))
-    }
-
-    fn reader(&mut self, path: &Path, mut reader: impl BufRead) -> Result<(), Stop> {
-        let head = reader.fill_buf().map_err(|e| Stop::Could(format!("{}: {e}", path.display())))?;
-        match report_kind(head) {
-            None => self.lines(path, reader),
-            Some(read) => self.report(path, reader, read),
+        let mut reader = BufReader::with_capacity(256 * 1024, file);
+        match form(reader.fill_buf().map_err(could)?) {
+            Form::Lines => self.lines(path, reader),
+            Form::Bill | Form::Report => self.whole(path),
         }
     }
 
@@ -140,7 +138,8 @@ impl Taker<'_> {
             if text.is_empty() {
                 continue;
             }
-            match parse_line(text, self.source) {
+            let cleaned = |mut record: Record| clean_record(&mut record).map(|()| record);
+            match parse_line(text, self.source).and_then(cleaned) {
                 Ok(record) => self.take(path, record)?,
                 Err(why) => self.done.bad(format!("{}:{number}: {}", path.display(), clean(&why))),
             }
@@ -148,17 +147,15 @@ impl Taker<'_> {
         Ok(())
     }
 
-    /// A report of another tool, read as a whole.
-    fn report(&mut self, path: &Path, reader: impl Read, read: ReadReport) -> Result<(), Stop> {
-        let mut bytes = Vec::new();
-        let size = reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| Stop::Could(format!("{}: {e}", path.display())))?;
-        if size as u64 > MAX_FILE {
-            return Err(Stop::Could(format!("{}: larger than {} MB", path.display(), MAX_FILE / 1024 / 1024)));
-        }
-        match read(path, &bytes) {
-            Ok(records) => records.into_iter().try_for_each(|r| self.take(path, r)),
+    /// A bill or report of another tool, read as a whole.
+    fn whole(&mut self, path: &Path) -> Result<(), Stop> {
+        match read(path, self.source, when::now()) {
+            Ok((records, faults)) => {
+                faults.iter().for_each(|fault| self.done.bad(clean(fault)));
+                records.into_iter().try_for_each(|r| self.take(path, r))
+            }
             Err(why) => {
-                self.done.bad(format!("{}: {}", path.display(), clean(&why)));
+                self.done.bad(clean(&why));
                 Ok(())
             }
         }
@@ -212,13 +209,4 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
             return Ok(());
         }
     }
-}
-
-/// Reads a report of another tool as a whole.
-type ReadReport = fn(&Path, &[u8]) -> Result<Vec<Record>, String>;
-
-/// Which report a file is by how it begins; `None`: canonical lines.
-fn report_kind(head: &[u8]) -> Option<ReadReport> {
-    let _ = head;
-    None
 }

@@ -224,6 +224,26 @@ fn bad_lines_are_listed_with_file_and_line_and_the_good_ones_taken() {
 }
 
 #[test]
+fn bills_and_reports_are_known_by_their_content_and_nothing_imported_reaches_the_terminal_raw() {
+    let place = Place::new();
+    let write = |name: &str, text: &str| {
+        std::fs::write(place.path(name), text).unwrap();
+        place.path(name).display().to_string()
+    };
+    let bill = write("bill", "BilledCost,BillingCurrency,ChargePeriodStart\n0.000000000001,EUR,2026-01-01\nNULL,EUR,2026-01-01\n");
+    let coverage = write("coverage", "SF:a.c\nDA:1,1\nDA:2,0\nend_of_record\n");
+    let lines = write("lines", "{\"kind\":\"change\",\"id\":\"c\",\"title\":\"a\\u001b[31mb\",\"merged_at\":\"2026-01-01T00:00:00Z\"}\n");
+    let store = place.path("s.db").display().to_string();
+    let answer = place.run(&["import", "--store", &store, &bill, &coverage, &lines]);
+    answer.refused(1, "bill:3: expected a BilledCost or an EffectiveCost, found neither");
+    let all = json_lines(&place.run(&["export", "--store", &store]).fine());
+    let of = |kind: &str| all.iter().find(|r| r["kind"] == kind).unwrap_or_else(|| panic!("no {kind} in {all:?}"));
+    assert_eq!(of("cost_line")["BilledCost"], "0.000000000001");
+    assert_eq!((&of("quality")["covered_lines"], &of("quality")["lines_to_cover"]), (&Value::from(1.0), &Value::from(2.0)));
+    assert_eq!(of("change")["title"], "ab");
+}
+
+#[test]
 fn a_missing_file_is_said_and_nothing_is_printed_as_done() {
     let place = Place::new();
     let store = place.path("s.db").display().to_string();
