@@ -26,6 +26,8 @@ use crate::{
 const BLOCKS: usize = 24;
 /// Fewest days of cost on each side.
 const COST_DAYS: usize = 14;
+/// About as many values as a rank test needs.
+const MANY: usize = 20_000;
 /// A robust z beyond this is no usual day.
 const ROBUST_Z: f64 = 3.5;
 /// What is measured whole moved when it differs by more than this share (the bound below which a series is static).
@@ -39,7 +41,7 @@ enum Kind {
     Rate,
     /// Values of event facts; which of them.
     Values(Measure, usize),
-    /// A share of requests or of time, or a percentile, hour by hour.
+    /// Requests, a share of them or of time, or a percentile, hour by hour.
     Blocks,
     /// Money, day by day.
     Money,
@@ -58,9 +60,7 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
         | "test_success_rate"
         | "test_run_success_rate"
         | "flaky_rate" => Kind::Ratio,
-        "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment.rollback_count" | "incidents.count" | "requests" => {
-            Kind::Rate
-        }
+        "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment.rollback_count" | "incidents.count" => Kind::Rate,
         m if m.starts_with("lead_time.m") || m == "lead_time.p90" => {
             Kind::Values(if settings.per_commit { Measure::CommitLeadTime } else { Measure::LeadTime }, 0)
         }
@@ -70,7 +70,9 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
         "time_to_restore.mean" | "time_to_restore.median" | "time_to_restore.p90" => {
             Kind::Values(Measure::Restore, usize::from(settings.reopened_elapsed))
         }
-        "uptime" | "uptime.requests" | "error_rate" | "latency_p50" | "latency_p95" | "latency_p99" | "page_load.p75" => Kind::Blocks,
+        "uptime" | "uptime.requests" | "error_rate" | "requests" | "latency_p50" | "latency_p95" | "latency_p99" | "page_load.p75" => {
+            Kind::Blocks
+        }
         "infra_cost.effective" | "infra_cost.billed" => Kind::Money,
         "code_coverage"
         | "line_coverage"
@@ -84,24 +86,23 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
     })
 }
 
+/// One side of a comparison: what was asked, and what it gave.
+pub type Side<'a> = (&'a Query<'a>, &'a Reading);
+
 /// Whether the change of a metric from `before` to `current` is significant; `None` when there is too little to judge, or
 /// the metric's changes are not judged.
 #[must_use]
-pub fn judge(metric: &str, current: &Query<'_>, before: &Query<'_>) -> Option<bool> {
-    let verdict = match kind(metric, current)? {
-        Kind::Ratio => ratio_verdict(counted(&evaluate(metric, before)?)?, counted(&evaluate(metric, current)?)?),
-        Kind::Rate => {
-            let (was, is) = (evaluate(metric, before)?, evaluate(metric, current)?);
-            rate_verdict((was.n, exposure(&was, before)), (is.n, exposure(&is, current)))
-        }
+pub fn judge(metric: &str, current: Side<'_>, before: Side<'_>) -> Option<bool> {
+    let ((now, is), (then, was)) = (current, before);
+    let verdict = match kind(metric, now)? {
+        Kind::Ratio => ratio_verdict(counted(was)?, counted(is)?),
+        Kind::Rate => rate_verdict((was.n, exposure(was, then)), (is.n, exposure(is, now))),
         Kind::Values(measure, which) => {
-            let (was, is) = (values(measure, which, before), values(measure, which, current));
-            let centre = (evaluate(metric, before)?.number()?, evaluate(metric, current)?.number()?);
-            values_verdict(&was, &is, centre)
+            values_verdict(&values(measure, which, then), &values(measure, which, now), (was.number()?, is.number()?))
         }
         Kind::Blocks => blocks_verdict(metric, current, before)?,
-        Kind::Money => money_verdict(current, before)?,
-        Kind::Whole => whole_verdict(&evaluate(metric, before)?, &evaluate(metric, current)?)?,
+        Kind::Money => money_verdict(now, then)?,
+        Kind::Whole => whole_verdict(was, is)?,
     };
     match verdict {
         Verdict::Significant => Some(true),
@@ -125,27 +126,27 @@ fn exposure(reading: &Reading, query: &Query<'_>) -> f64 {
     told.unwrap_or_else(elapsed)
 }
 
-/// The values a duration's reading is made of.
+/// The values a duration's reading is made of; of very many every k-th in order of time, which only costs power.
 fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
     let whose = Whose::of(query);
     let out_of_it = |flags: u16| flags & (flag::FIRST | flag::NEGATIVE | flag::NO_START) != 0;
     let machine = |flags: u16| flags & flag::BOT != 0 && !query.settings.include_bots;
-    query
-        .facts
-        .within(measure, query.window)
+    let events = query.facts.within(measure, query.window);
+    events
         .iter()
+        .step_by((events.len() / MANY).max(1))
         .filter(|e| e.at <= query.settings.as_of && !out_of_it(e.flags) && !machine(e.flags) && whose.event(e) > 0.0)
         .filter_map(|e| e.values.get(which).copied())
         .collect()
 }
 
-fn blocks_verdict(metric: &str, current: &Query<'_>, before: &Query<'_>) -> Option<Verdict> {
-    let (was, is) = (blocks(metric, before), blocks(metric, current));
+fn blocks_verdict(metric: &str, (now, current): Side<'_>, (then, before): Side<'_>) -> Option<Verdict> {
+    let (was, is) = (blocks(metric, then), blocks(metric, now));
     if was.len() < BLOCKS || is.len() < BLOCKS {
         return None;
     }
     let sure = mann_whitney(&was, &is)? < ALPHA;
-    let (from, to) = (evaluate(metric, before)?.number()?, evaluate(metric, current)?.number()?);
+    let (from, to) = (before.number()?, current.number()?);
     // Of what is nearly always good the bad part is what moves: 99.9 % to 99.8 % is twice the down time.
     let flip = metric.starts_with("uptime");
     Some(if flip { verdict(sure, 1.0 - from, 1.0 - to) } else { verdict(sure, from, to) })
@@ -156,6 +157,7 @@ fn feeds(metric: &str, series: &str) -> bool {
     match metric {
         "uptime" => series == "probe",
         "uptime.requests" | "error_rate" => matches!(series, "requests" | "errors"),
+        "requests" => series == "requests",
         "page_load.p75" => series == "page_load",
         _ => series == "latency",
     }
@@ -204,7 +206,9 @@ fn blocks(metric: &str, query: &Query<'_>) -> Vec<f64> {
     hours
         .into_values()
         .filter_map(|b| {
-            if b.hist.bounds.is_empty() {
+            if metric == "requests" {
+                Some(b.whole)
+            } else if b.hist.bounds.is_empty() {
                 (b.whole > 0.0).then(|| b.part / b.whole)
             } else {
                 histogram::quantile(&b.hist.bounds, &b.hist.counts, q).map(|found| found.value)
@@ -247,4 +251,102 @@ fn whole_verdict(before: &Reading, now: &Reading) -> Option<Verdict> {
     let (was, is) = (before.number()?, now.number()?);
     let moved = (is - was).abs() > STATIC * was.abs();
     Some(if moved { Verdict::Significant } else { Verdict::NotSignificant })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::Duration;
+
+    use super::*;
+    use crate::{
+        domain::{Time, team::Roster, value::Scope, window::Window},
+        kpi::{
+            Settings,
+            fact::{Event, Facts, Owners},
+            live::Sums,
+        },
+    };
+
+    fn now() -> Time {
+        "2026-03-02T00:00:00Z".parse().unwrap()
+    }
+
+    /// The verdict of two windows of 28 days, the second ending now.
+    fn verdict(metric: &str, facts: &Facts) -> Option<bool> {
+        let window = Window::ending(now(), Duration::days(28));
+        let settings = Settings { as_of: now(), ..Settings::default() };
+        let roster = Roster::default();
+        let query = |window| Query { facts, scope: &Scope::Org, window, settings: &settings, roster: &roster };
+        let (current, before) = (query(window), query(window.before()));
+        let (is, was) = (evaluate(metric, &current).unwrap(), evaluate(metric, &before).unwrap());
+        judge(metric, (&current, &is), (&before, &was))
+    }
+
+    fn nobody() -> Owners {
+        Arc::from([])
+    }
+
+    /// Requests and errors for every hour of the 56 days; `rate(hour, is_now)` is the share of errors.
+    fn traffic(rate: impl Fn(i64, bool) -> f64) -> Facts {
+        let mut facts = Facts::default();
+        for hour in 0..56 * 24 {
+            let from = now() - Duration::hours(56 * 24 - hour);
+            let span = Window::new(from, from + Duration::hours(1));
+            let requests = 1_000.0;
+            for (metric, a) in [("requests", requests), ("errors", requests * rate(hour, hour >= 28 * 24))] {
+                facts.buckets.push(Sums { n: 1, a, ..Sums::default() }.into_bucket(
+                    metric.into(),
+                    "pay".into(),
+                    nobody(),
+                    Arc::default(),
+                    span,
+                ));
+            }
+        }
+        facts
+    }
+
+    #[test]
+    fn a_doubled_error_rate_is_real_and_the_daily_wave_is_not() {
+        let wave = |hour: i64| 0.01 + 0.005 * ((hour % 24) as f64 / 24.0);
+        assert_eq!(verdict("error_rate", &traffic(|hour, _| wave(hour))), Some(false));
+        assert_eq!(verdict("error_rate", &traffic(|hour, now| wave(hour) * if now { 2.0 } else { 1.0 })), Some(true));
+    }
+
+    #[test]
+    fn one_bad_hour_is_no_change_of_the_month() {
+        assert_eq!(verdict("error_rate", &traffic(|hour, _| if hour == 50 * 24 { 0.9 } else { 0.01 })), Some(false));
+    }
+
+    fn lead_times(before: &[f64], after: &[f64]) -> Facts {
+        let mut facts = Facts::default();
+        let mut list = Vec::new();
+        for (values, days) in [(before, 40), (after, 10)] {
+            for (i, value) in values.iter().enumerate() {
+                let at = now() - Duration::days(days) + Duration::minutes(i64::try_from(i).unwrap());
+                list.push(Event {
+                    at,
+                    service: "".into(),
+                    teams: nobody(),
+                    flags: 0,
+                    group: list.len() as u64,
+                    key: "".into(),
+                    values: [*value].into(),
+                });
+            }
+        }
+        facts.events.insert(Measure::LeadTime, list);
+        facts.sort();
+        facts
+    }
+
+    #[test]
+    fn seven_changes_say_nothing_and_twenty_slower_ones_do() {
+        let spread = |base: f64, n: usize| (0..n).map(|i| base + (i * 37 % 11) as f64 * 600.0).collect::<Vec<_>>();
+        assert_eq!(verdict("lead_time.median", &lead_times(&spread(3_600.0, 7), &spread(36_000.0, 7))), None);
+        assert_eq!(verdict("lead_time.median", &lead_times(&spread(3_600.0, 20), &spread(36_000.0, 20))), Some(true));
+        assert_eq!(verdict("lead_time.median", &lead_times(&spread(3_600.0, 20), &spread(3_600.0, 20))), Some(false));
+    }
 }

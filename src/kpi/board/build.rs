@@ -138,9 +138,9 @@ pub fn judged(id: &'static str, query: &Query<'_>, targets: &BTreeMap<String, Ta
     if let Some(before) = evaluate(id, &earlier) {
         reading.before = before.number();
         reading.before_n = reading.before.map(|_| before.n);
-    }
-    if reading.before.is_some() && reading.number().is_some() {
-        reading.change_is_real = guard::judge(id, query, &earlier);
+        if reading.before.is_some() && reading.number().is_some() {
+            reading.change_is_real = guard::judge(id, (query, &reading), (&earlier, &before));
+        }
     }
     if let Some(target) = target_of(id, targets) {
         reading.target = Some(target.text.clone());
