@@ -151,7 +151,9 @@ impl Taker<'_> {
     fn whole(&mut self, path: &Path) -> Result<(), Stop> {
         match read(path, self.source, when::now()) {
             Ok((records, faults)) => {
-                faults.iter().for_each(|fault| self.done.bad(clean(fault)));
+                for fault in &faults {
+                    self.done.bad(clean(fault));
+                }
                 records.into_iter().try_for_each(|r| self.take(path, r))
             }
             Err(why) => {
