@@ -379,9 +379,9 @@ impl App {
     /// The link of what is open or selected.
     #[must_use]
     pub fn link(&self) -> Option<String> {
-        match (self.selected(), self.place()) {
-            (Some(Item::Row(row)), _) if row.url.is_some() => row.url.clone(),
-            (_, Place::Row(row)) => row.url.clone(),
+        match (self.place(), self.selected()) {
+            (Place::Row(row), _) => row.url.clone(),
+            (_, Some(Item::Row(row))) => row.url.clone(),
             _ => None,
         }
     }
@@ -389,15 +389,13 @@ impl App {
     /// What `copy` would put into the clipboard.
     #[must_use]
     pub fn copy_text(&self) -> Option<String> {
-        match self.selected() {
-            Some(Item::Row(row)) => return Some(row.url.clone().unwrap_or_else(|| row.key.clone())),
-            Some(Item::Key(key)) => return Some(key.to_owned()),
-            Some(Item::Fact(_, text)) => return Some(text.to_owned()),
-            Some(Item::Source(source)) => return Some(format!("{}: {}", source.name, source.message)),
+        let of_row = |row: &Row| Some(row.url.clone().unwrap_or_else(|| row.key.clone()));
+        match (self.place(), self.selected()) {
+            (_, Some(Item::Fact(_, text))) => return Some(text.to_owned()),
+            (Place::Row(row), _) => return of_row(row),
+            (_, Some(Item::Row(row))) => return of_row(row),
+            (_, Some(Item::Source(source))) => return Some(format!("{}: {}", source.name, source.message)),
             _ => {}
-        }
-        if let Place::Row(row) = self.place() {
-            return Some(row.url.clone().unwrap_or_else(|| row.key.clone()));
         }
         let metric = self.metric_here()?;
         let board = self.board()?;

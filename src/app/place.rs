@@ -214,7 +214,9 @@ pub fn card_columns(place: &Place, size: (u16, u16), cards: usize) -> usize {
         _ if matches!(cards, 5 | 6) => (width / 26).min(3),
         _ => width / 26,
     };
-    fit.clamp(1, cards.max(1))
+    // as many rows as that needs, evenly filled
+    let fit = fit.clamp(1, cards.max(1));
+    cards.max(1).div_ceil(cards.max(1).div_ceil(fit))
 }
 
 #[cfg(test)]

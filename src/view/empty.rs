@@ -57,14 +57,16 @@ pub fn unfed(canvas: &mut Canvas<'_>, area: Rect, metric: &Metric) {
     let app = canvas.app;
     let feed = app.library().of(metric.id).map_or(&[][..], |entry| entry.feed.as_slice());
     let first = row(area, 0);
-    let words = text::choose(&["nothing feeds this yet; in the config:", "nothing feeds this yet:", "not fed; config:"], area.width);
+    let words = text::choose(&["nothing feeds this yet; in the config:", "nothing feeds this yet:", "not fed yet:"], area.width);
     canvas.text(first.x, first.y, first.width, words, canvas.theme.strong);
     let inside = below(area, 1);
     if feed.is_empty() {
         line(canvas, inside, "see the library (`i`) for its inputs");
         return;
     }
-    for (i, text) in feed.iter().enumerate().take(3) {
+    // too small for all three lines: the ones that differ from metric to metric
+    let least = usize::from(inside.height < 3 && feed.len() > 1);
+    for (i, text) in feed.iter().skip(least).enumerate().take(3) {
         let spot = row(inside, text::count(i));
         canvas.text(spot.x, spot.y, spot.width, text, canvas.theme.dim);
     }

