@@ -19,7 +19,7 @@ mod paths;
 mod present;
 mod schema;
 mod screen;
-mod snapshot;
+pub mod snapshot;
 mod table;
 mod terminal;
 mod tty;

@@ -308,3 +308,107 @@ async fn sources_with_one_credential_share_a_pause() {
     task_a.abort();
     task_b.abort();
 }
+
+/// The whole way from a source to a board, on a real store and a real keeper.
+mod whole {
+    use std::path::Path;
+
+    use quarterdeck::{
+        config::Config,
+        domain::{record::DeployStatus, value::Status},
+        engine::{Build, Built, Engine},
+        kpi::board::{Board, Look},
+    };
+
+    use super::*;
+
+    /// A source with one deployment a day for the ten days before the clock.
+    struct Daily;
+
+    impl Source for Daily {
+        fn poll<'a>(&'a self, cursor: &'a Cursor, now: Time) -> Fut<'a, Result<Batch, SourceError>> {
+            let done = !cursor.0.is_empty();
+            Box::pin(async move {
+                let records = (1..=10)
+                    .map(|day| {
+                        let at = now - chrono::Duration::days(day);
+                        let body = Body::Deployment(Deployment {
+                            status: DeployStatus::Success,
+                            finished_at: Some(at),
+                            sha: Some(format!("sha{day}")),
+                            ..Deployment::default()
+                        });
+                        let mut record = Record::new("", format!("d{day}"), body);
+                        record.service = Some("api".into());
+                        record.env_tier = Some("production".into());
+                        record
+                    })
+                    .collect();
+                let records = if done { Vec::new() } else { records };
+                let backfilled_from = Some(start() - chrono::Duration::days(100));
+                Ok(Batch { records, cursor: Cursor("done".into()), backfilled_from, ..Batch::default() })
+            })
+        }
+    }
+
+    fn config(dir: &Path) -> Arc<Config> {
+        let mut config = Config::zero(dir, "acme");
+        config.sources[0].name = "ci".into();
+        Arc::new(config)
+    }
+
+    fn engine(dir: &Path) -> Engine {
+        let build: Build =
+            Arc::new(|_| Ok(Built { source: Box::new(Daily), feeds: vec!["deployment".into()], every: Duration::from_secs(60) }));
+        let fixed: Clock = Arc::new(start);
+        Engine::start_with(config(dir), &dir.join("q.db"), Look::default(), fixed, build).unwrap()
+    }
+
+    async fn board(engine: &mut Engine, holds: impl Fn(&Board) -> bool) -> Arc<Board> {
+        let found = engine.board.wait_for(|b| b.as_ref().is_some_and(|b| holds(b))).await.unwrap();
+        found.clone().unwrap()
+    }
+
+    fn deployments(board: &Board) -> Option<f64> {
+        board.readings["deployment_frequency.per_day"].number().map(|v| (v * 28.0).round())
+    }
+
+    #[tokio::test]
+    async fn a_source_becomes_a_board_and_a_restart_shows_it_before_any_source_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut first = engine(dir.path());
+        let seen = board(&mut first, |b| deployments(b) == Some(10.0)).await;
+        assert_eq!(seen.deployments.len(), 10);
+        assert_eq!(seen.services.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["api"]);
+        assert!(seen.unfed.contains("uptime") && !seen.unfed.contains("deployment_frequency.per_day"));
+        drop(first);
+        let mut again = engine(dir.path());
+        let at_once = board(&mut again, |_| true).await;
+        assert_eq!(deployments(&at_once), Some(10.0), "the first board comes from the store");
+    }
+
+    #[tokio::test]
+    async fn a_second_monitor_on_one_store_reads_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = engine(dir.path());
+        board(&mut writer, |b| deployments(b) == Some(10.0)).await;
+        let mut reader = engine(dir.path());
+        let notice = reader.notice.borrow().clone();
+        assert!(notice.is_some(), "it says that it only reads");
+        let seen = board(&mut reader, |b| deployments(b) == Some(10.0)).await;
+        assert_eq!(seen.readings["deployment_frequency.per_day"].status, Status::Ok);
+        let health = reader.health.wait_for(|h| h.iter().any(|s| s.status == SourceStatus::Off)).await.unwrap().clone();
+        assert_eq!(health[0].name, "ci");
+    }
+
+    #[tokio::test]
+    async fn looking_elsewhere_brings_a_board_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = engine(dir.path());
+        board(&mut engine, |b| deployments(b) == Some(10.0)).await;
+        let look = Look { focus: Some("deployment_frequency.per_day"), at: Some(start() - chrono::Duration::days(5)), ..Look::default() };
+        engine.look(look.clone());
+        let past = board(&mut engine, |b| b.look == look).await;
+        assert_eq!(past.rows.len(), 5, "only what had happened by then");
+    }
+}

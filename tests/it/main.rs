@@ -11,6 +11,7 @@ mod focus;
 mod git;
 mod kpis;
 mod pty;
+mod readme;
 mod records;
 mod screens;
 mod sources;
