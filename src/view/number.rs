@@ -53,8 +53,8 @@ pub fn compact(unit: Unit, v: f64, currency: &str) -> String {
         Unit::Ratio => ratio(v).replace(' ', ""),
         Unit::Seconds => duration_compact(v),
         Unit::Millis => duration_compact(v / 1000.0),
-        Unit::PerDay => format!("{}/d", decimal(v, 2)),
-        Unit::PerWeek => format!("{}/w", decimal(v, 2)),
+        Unit::PerDay => format!("{}/d", magnitude(v, 2)),
+        Unit::PerWeek => format!("{}/w", magnitude(v, 2)),
         Unit::Count(_) | Unit::Plain(_) => magnitude(v, 3),
         Unit::Money | Unit::MoneyPer(_) => format!("{}{}", symbol(currency), magnitude(v, 3)),
     }
