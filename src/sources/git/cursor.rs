@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub object: String,
     /// How many commits of the default branch it reaches; `None` until counted.
     pub reach: Option<u64>,
+    /// It stands on the default branch itself, for sure.
+    pub on: bool,
     /// When it was released, in Unix seconds.
     pub at: i64,
     /// What was last reported of it: the place its changes begin at (see `tags::Brought`).
@@ -44,13 +46,13 @@ impl From<Option<u64>> for Reported {
     }
 }
 
-/// Object, reach, time, and -2 for not reported, -1 for a first release.
-type Packed = (String, Option<u64>, i64, i64);
+/// Object, reach, whether on the branch, time, and -2 for not reported, -1 for a first release.
+type Packed = (String, Option<u64>, bool, i64, i64);
 
 impl From<Packed> for Known {
-    fn from((object, reach, at, from): Packed) -> Self {
+    fn from((object, reach, on, at, from): Packed) -> Self {
         let reported = if from < -1 { Reported::No } else { u64::try_from(from).ok().into() };
-        Self { object, reach, at, reported }
+        Self { object, reach, on, at, reported }
     }
 }
 
@@ -61,7 +63,7 @@ impl From<Known> for Packed {
             Reported::First => -1,
             Reported::From(place) => i64::try_from(place).unwrap_or(i64::MAX),
         };
-        (k.object, k.reach, k.at, from)
+        (k.object, k.reach, k.on, k.at, from)
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
     fn a_cursor_survives_its_text_and_a_broken_one_starts_again() {
         let mut state = State { head: "aa".into(), ..State::default() };
         for (name, reported) in [("v1", Reported::No), ("v2", Reported::First), ("v3", Reported::From(7))] {
-            state.tags.insert(name.into(), Known { object: "bb".into(), reach: Some(3), at: 4, reported });
+            state.tags.insert(name.into(), Known { object: "bb".into(), reach: Some(3), on: true, at: 4, reported });
         }
         assert_eq!(State::parse(&state.text()), state);
         assert!(State::parse("{oh").is_fresh() && State::parse("{oh").corrected);

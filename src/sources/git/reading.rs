@@ -61,7 +61,6 @@ pub(super) async fn poll(source: &GitSource, cursor: &Cursor, now: Time) -> Resu
     step.history(if fresh { FIRST } else { STEP }).await?;
     // The first step of a long history leaves counting to the next one.
     if !fresh || step.state.todo.is_empty() {
-        step.count().await?;
         step.releases().await?;
     }
     step.owners().await?;
@@ -222,19 +221,6 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// How long the default branch is, once; it is kept up to date as the branch grows.
-    async fn count(&mut self) -> Result<(), SourceError> {
-        if self.state.height == 0 {
-            let head = self.head.sha.as_str();
-            self.state.height = self.git.count(&["rev-list", "--first-parent", "--count", head, "--"]).await?;
-            self.state.total = match self.state.since {
-                Some(since) => self.git.count(&["rev-list", "--first-parent", "--count", &format!("--since=@{since}"), head, "--"]).await?,
-                None => self.state.height,
-            };
-        }
-        Ok(())
-    }
-
     /// Report releases that are new, changed or gone.
     async fn releases(&mut self) -> Result<(), SourceError> {
         let listed: Vec<&str> = self.refs.tags.iter().flat_map(|(name, object)| [name.as_str(), object.as_str()]).collect();
@@ -247,14 +233,35 @@ impl<'a> Step<'a> {
         let tags = if self.assumed { BTreeMap::new() } else { tags::list(self.git, &self.source.rules, &self.services, now).await? };
         self.compare(&tags);
         let wanted: Vec<&Tag> = tags.values().filter(|t| self.state.tags[&t.name].reach.is_none()).collect();
-        let reaches = tags::reaches(self.git, &self.head.sha, self.state.height, &wanted).await?;
-        for (name, reach) in reaches {
-            self.state.tags.entry(name).and_modify(|t| t.reach = Some(reach));
+        let head = self.head.sha.as_str();
+        let pass =
+            if self.state.height == 0 || tags::needs_pass(&wanted) { Some(tags::pass(self.git, head, &wanted).await?) } else { None };
+        if let Some(pass) = &pass {
+            self.measured(pass.height).await?;
+        }
+        let reaches = tags::reaches(self.git, head, self.state.height, pass.as_ref(), &wanted).await?;
+        for (name, (reach, on)) in reaches {
+            self.state.tags.entry(name).and_modify(|t| (t.reach, t.on) = (Some(reach), on));
         }
         if self.state.tags.values().any(|t| t.reach.is_none()) {
             return Ok(()); // the next step goes on counting
         }
         self.report(&tags).await
+    }
+
+    /// The length of the default branch; the first time it also says how much there is to read.
+    async fn measured(&mut self, height: u64) -> Result<(), SourceError> {
+        if self.state.height == 0 {
+            self.state.total = match self.state.since {
+                Some(since) => {
+                    let since = format!("--since=@{since}");
+                    self.git.count(&["rev-list", "--first-parent", "--count", &since, &self.head.sha, "--"]).await?
+                }
+                None => height,
+            };
+        }
+        self.state.height = height;
+        Ok(())
     }
 
     /// Bring the known tags in line with those there are; take back those that are gone.
@@ -267,7 +274,7 @@ impl<'a> Step<'a> {
             }
         }
         for tag in tags.values() {
-            let new = Known { object: tag.object.clone(), reach: None, at: tag.at, reported: Reported::No };
+            let new = Known { object: tag.object.clone(), reach: None, on: false, at: tag.at, reported: Reported::No };
             match self.state.tags.get_mut(&tag.name) {
                 None => drop(self.state.tags.insert(tag.name.clone(), new)),
                 Some(known) if known.object != tag.object => {
@@ -300,7 +307,12 @@ impl<'a> Step<'a> {
         }
         let portion = tags::portion(open.iter().map(|(t, b)| (t, *b)).collect(), NAMED);
         let stretch = tags::stretch(&portion);
-        let places = tags::places(self.git, &self.head.sha, self.state.height, stretch).await?;
+        // The furthest tag is a shorter way to its stretch than the head, when it stands on the branch.
+        let top = match portion.first() {
+            Some((tag, brought)) if self.state.tags[&tag.name].on => (tag.sha.as_str(), brought.to),
+            _ => (self.head.sha.as_str(), self.state.height),
+        };
+        let places = tags::places(self.git, top, stretch).await?;
         for (tag, brought) in portion {
             self.state.tags.entry(tag.name.clone()).and_modify(|t| t.reported = brought.from.into());
             if self.state.since.is_some_and(|since| tag.at < since) {

@@ -134,23 +134,64 @@ const FEW: usize = 8;
 /// One commit in so many of the default branch is remembered as a place to count from.
 const SAMPLE: u64 = 64;
 
-/// Find the reach of `wanted` tags; `height` is the length of the default branch. Some may be left for the next step.
-pub(super) async fn reaches(git: &Git, head: &str, height: u64, wanted: &[&Tag]) -> Result<HashMap<String, u64>, SourceError> {
-    let mut found = HashMap::new();
-    if wanted.len() <= FEW {
-        for tag in wanted {
-            found.insert(tag.name.clone(), height.saturating_sub(missing(git, head, &tag.sha).await?));
+/// One pass over the default branch: its length, which tags stand on it, and places to count the others from.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    /// Commits on the default branch.
+    pub height: u64,
+    /// Reach of the tagged commits that are on it.
+    on: HashMap<String, u64>,
+    samples: Vec<Sample>,
+}
+
+/// A commit of the default branch: (its reach; its date; its name).
+type Sample = (u64, i64, String);
+
+/// Is a pass worth its time for so many tags?
+pub(super) fn needs_pass(wanted: &[&Tag]) -> bool {
+    wanted.len() > FEW
+}
+
+/// Make the pass.
+pub(super) async fn pass(git: &Git, head: &str, wanted: &[&Tag]) -> Result<Pass, SourceError> {
+    let shas: HashSet<&str> = wanted.iter().map(|t| t.sha.as_str()).collect();
+    let mut pass = Pass::default();
+    let on = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        let Some((at, sha)) = line.split_once(' ') else { return };
+        if shas.contains(sha) {
+            pass.on.insert(sha.to_owned(), pass.height);
         }
-        return Ok(found);
-    }
-    let (by_sha, samples) = pass(git, head, height, wanted).await?;
+        if pass.height % SAMPLE == 0 {
+            pass.samples.push((pass.height, at.parse().unwrap_or(0), sha.to_owned()));
+        }
+        pass.height += 1;
+    };
+    git.each(&["rev-list", "--first-parent", "--timestamp", head, "--"], b'\n', on).await?;
+    // Counted from the head so far; a reach counts from the beginning.
+    let height = pass.height;
+    pass.on.values_mut().chain(pass.samples.iter_mut().map(|s| &mut s.0)).for_each(|place| *place = height - *place);
+    Ok(pass)
+}
+
+/// The reach of `wanted` tags and whether they stand on the default branch, which is `height` long. Some may be left for
+/// the next step.
+pub(super) async fn reaches(
+    git: &Git,
+    head: &str,
+    height: u64,
+    pass: Option<&Pass>,
+    wanted: &[&Tag],
+) -> Result<HashMap<String, (u64, bool)>, SourceError> {
+    let mut found = HashMap::new();
     let mut counted = 0;
     for tag in wanted {
-        if let Some(reach) = by_sha.get(&tag.sha) {
-            found.insert(tag.name.clone(), *reach);
+        if let Some(reach) = pass.and_then(|p| p.on.get(&tag.sha)) {
+            found.insert(tag.name.clone(), (*reach, true));
         } else if counted < COUNTED_PER_STEP {
             counted += 1;
-            found.insert(tag.name.clone(), count_from_near(git, head, height, &samples, tag).await?);
+            let samples = pass.map_or(&[][..], |p| &p.samples);
+            found.insert(tag.name.clone(), (count_from_near(git, head, height, samples, tag).await?, false));
         }
     }
     Ok(found)
@@ -159,29 +200,6 @@ pub(super) async fn reaches(git: &Git, head: &str, height: u64, wanted: &[&Tag])
 /// How many commits of the default branch, from `top` down, a commit does not reach.
 async fn missing(git: &Git, top: &str, sha: &str) -> Result<u64, SourceError> {
     git.count(&["rev-list", "--first-parent", "--count", top, &format!("^{sha}"), "--"]).await
-}
-
-/// A commit of the default branch: (its place from the beginning, counted from 1; its date; its name).
-type Sample = (u64, i64, String);
-
-/// One pass over the default branch: the reach of tags that are on it, and places to count the others from.
-async fn pass(git: &Git, head: &str, height: u64, wanted: &[&Tag]) -> Result<(HashMap<String, u64>, Vec<Sample>), SourceError> {
-    let shas: HashSet<&str> = wanted.iter().map(|t| t.sha.as_str()).collect();
-    let (mut by_sha, mut samples, mut i) = (HashMap::new(), Vec::new(), 0);
-    let on = |line: &[u8]| {
-        let line = String::from_utf8_lossy(line);
-        let Some((at, sha)) = line.split_once(' ') else { return };
-        let reach = height.saturating_sub(i);
-        if shas.contains(sha) {
-            by_sha.insert(sha.to_owned(), reach);
-        }
-        if i % SAMPLE == 0 {
-            samples.push((reach, at.parse().unwrap_or(0), sha.to_owned()));
-        }
-        i += 1;
-    };
-    git.each(&["rev-list", "--first-parent", "--timestamp", head, "--"], b'\n', on).await?;
-    Ok((by_sha, samples))
 }
 
 /// Count from the oldest sample that is younger than the tag's commit, so that a tag of long ago does not cost the whole
@@ -196,13 +214,13 @@ async fn count_from_near(git: &Git, head: &str, height: u64, samples: &[Sample],
     Ok(height.saturating_sub(missing(git, head, &tag.sha).await?))
 }
 
-/// Names of the commits at places `[from, to)` of the default branch, oldest first.
-pub(super) async fn places(git: &Git, head: &str, height: u64, (from, to): (u64, u64)) -> Result<Vec<String>, SourceError> {
+/// Names of the commits at places `[from, to)` of the default branch, oldest first. `top` is a commit on it and its reach.
+pub(super) async fn places(git: &Git, (top, reach): (&str, u64), (from, to): (u64, u64)) -> Result<Vec<String>, SourceError> {
     if from >= to {
         return Ok(Vec::new());
     }
-    let (skip, count) = (format!("--skip={}", height.saturating_sub(to)), format!("--max-count={}", to - from));
-    let mut shas = git.lines(&["rev-list", "--first-parent", &skip, &count, head, "--"]).await?;
+    let (skip, count) = (format!("--skip={}", reach.saturating_sub(to)), format!("--max-count={}", to - from));
+    let mut shas = git.lines(&["rev-list", "--first-parent", &skip, &count, top, "--"]).await?;
     shas.reverse();
     Ok(shas)
 }
