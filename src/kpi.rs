@@ -23,7 +23,7 @@ pub mod split;
 
 use crate::domain::{
     Time,
-    value::{Reading, Scope},
+    value::{Reading, Scope, Status},
     window::{Tz, Window},
 };
 
@@ -122,4 +122,14 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         .or_else(|| cost::evaluate(metric, query))
         .or_else(|| quality::evaluate(metric, query))
         .or_else(|| business::evaluate(metric, query))
+        .map(finite)
+}
+
+/// Whatever came in, what goes out is a number or a reason.
+fn finite(reading: Reading) -> Reading {
+    if reading.number().is_none_or(f64::is_finite) {
+        return reading;
+    }
+    let why = "the input holds something that is not a number";
+    Reading { n: reading.n, ..Reading::none(reading.metric, reading.scope, reading.unit, Status::Error, why) }
 }

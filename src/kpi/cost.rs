@@ -11,6 +11,8 @@ mod users;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use chrono::NaiveDate;
+
 pub use allocate::{UNALLOCATED, allocate};
 pub use line::{cost_facts, month};
 use rust_decimal::prelude::ToPrimitive;
@@ -23,7 +25,7 @@ use crate::domain::{
     Decimal, Time,
     team::UNATTRIBUTED,
     value::{Datum, Reading, Scope, Status},
-    window::{Tz, Window},
+    window::{Tz, Window, day_span},
 };
 
 /// Compute one metric of this quarter; `None` when the id is not one of them.
@@ -85,7 +87,11 @@ struct Lines<'a> {
     settings: &'a Settings,
     scope: &'a Scope,
     whose: Whose<'a>,
+    in_order: bool,
 }
+
+/// No cost covers more than a calendar day, which has at most 25 hours (and an hour more for zones with odd shifts).
+const LONGEST_HOURS: i64 = 26;
 
 impl<'a> Lines<'a> {
     fn of(query: &Query<'a>) -> Self {
@@ -102,7 +108,8 @@ impl<'a> Lines<'a> {
         } else {
             Cow::Borrowed(query.facts.costs.as_slice())
         };
-        Self { costs, settings: query.settings, scope: query.scope, whose: Whose::of(query) }
+        let in_order = costs.is_sorted_by_key(|c| c.span.from);
+        Self { costs, settings: query.settings, scope: query.scope, whose: Whose::of(query), in_order }
     }
 
     fn is_mine(&self, cost: &Cost) -> bool {
@@ -124,12 +131,27 @@ impl<'a> Lines<'a> {
     }
 
     fn mine(&self) -> impl Iterator<Item = &Cost> {
-        self.costs.iter().filter(|c| !is_excluded(c, self.settings) && self.is_mine(c))
+        self.of_scope(&self.costs)
+    }
+
+    fn of_scope<'c>(&'c self, costs: &'c [Cost]) -> impl Iterator<Item = &'c Cost> {
+        costs.iter().filter(|c| !is_excluded(c, self.settings) && self.is_mine(c))
+    }
+
+    /// Costs that may touch a window: a slice, where they are in order of time.
+    fn near(&self, window: Window) -> &[Cost] {
+        if !self.in_order {
+            return &self.costs;
+        }
+        let first = window.from.checked_sub_signed(chrono::Duration::hours(LONGEST_HOURS)).unwrap_or(window.from);
+        let from = self.costs.partition_point(|c| c.span.from < first);
+        let to = self.costs.partition_point(|c| c.span.from < window.to);
+        &self.costs[from..to.max(from)]
     }
 
     /// Costs that touch a window, with the part of their span inside it.
     fn within(&self, window: Window) -> impl Iterator<Item = (&Cost, Window)> {
-        self.mine().filter_map(move |cost| {
+        self.of_scope(self.near(window)).filter_map(move |cost| {
             let part = cost.span.intersect(&window);
             let touches = part.from < part.to || (cost.span.from == cost.span.to && window.contains(cost.span.from));
             touches.then_some((cost, part))
@@ -177,6 +199,29 @@ impl Months {
             self.last = None;
         }
         &self.last.get_or_insert_with(|| (month_of(at, self.zone), month(at, self.zone))).1
+    }
+}
+
+/// Calendar days of instants that come mostly in order.
+struct Days {
+    zone: Tz,
+    last: Option<(Window, NaiveDate)>,
+}
+
+impl Days {
+    fn new(zone: Tz) -> Self {
+        Self { zone, last: None }
+    }
+
+    fn of(&mut self, at: Time) -> NaiveDate {
+        match self.last {
+            Some((span, day)) if span.contains(at) => day,
+            _ => {
+                let day = at.with_timezone(&self.zone).date_naive();
+                self.last = Some((day_span(day, self.zone), day));
+                day
+            }
+        }
     }
 }
 
@@ -232,8 +277,9 @@ fn late(lines: &Lines<'_>, window: Window) -> Purse {
 fn observed(reading: &mut Reading, lines: &Lines<'_>, window: Window) {
     let zone = lines.settings.zone;
     let (mut days, mut estimated, mut newest) = (std::collections::BTreeSet::new(), 0_u64, None);
+    let mut calendar = Days::new(zone);
     for (cost, part) in lines.within(window) {
-        days.insert(cost.span.from.with_timezone(&zone).date_naive());
+        days.insert(calendar.of(cost.span.from));
         estimated += u64::from(cost.estimated);
         newest = newest.max(Some(part.to));
     }
@@ -291,12 +337,15 @@ fn daily(query: &Query<'_>) -> Reading {
     const ID: &str = "infra_cost.daily";
     let lines = Lines::of(query);
     let unit = query.settings.currency.clone();
-    let mut days: BTreeMap<String, Purse> = BTreeMap::new();
-    let mut months = Months::new(query.settings.zone);
+    let mut days: BTreeMap<NaiveDate, Purse> = BTreeMap::new();
+    let (mut months, mut calendar) = (Months::new(query.settings.zone), Days::new(query.settings.zone));
     let mut n = 0;
     for (cost, part) in lines.within(until_now(query)) {
-        let day = cost.span.from.with_timezone(&query.settings.zone).date_naive().to_string();
-        days.entry(day).or_default().add(accrued(cost.effective, cost.span, part), &cost.currency, months.of(cost.span.from));
+        days.entry(calendar.of(cost.span.from)).or_default().add(
+            accrued(cost.effective, cost.span, part),
+            &cost.currency,
+            months.of(cost.span.from),
+        );
         n += 1;
     }
     if days.is_empty() {
@@ -305,7 +354,7 @@ fn daily(query: &Query<'_>) -> Reading {
     let mut map = BTreeMap::new();
     for (day, purse) in days {
         match purse.total(query.settings) {
-            Ok(sum) => map.insert(day, Datum::Money(sum)),
+            Ok(sum) => map.insert(day.to_string(), Datum::Money(sum)),
             Err(missing) => return Reading::none(ID, query.scope.clone(), unit, Status::Error, &missing),
         };
     }

@@ -43,7 +43,8 @@ fn nothing(metric: &'static str, query: &Query<'_>, unit: &str, why: &str) -> Re
 }
 
 /// The buckets of a metric that begin in the window and are not later than the evaluation instant, with the scope's
-/// share of each. A bucket counts where it begins, so that sums over adjacent windows are sums of all.
+/// share of each. A bucket counts where it begins, so that sums over adjacent windows are sums of all. One bucket that is
+/// no number must not spoil the rest.
 fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = (&'a Bucket, f64)> {
     let whose = Whose::of(query);
     let (window, as_of) = (query.window, query.settings.as_of);
@@ -52,6 +53,7 @@ fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = 
         .buckets
         .iter()
         .filter(move |b| &*b.metric == metric && window.contains(b.span.from) && b.span.from < as_of)
+        .filter(|b| [b.a, b.b, b.c, b.d].iter().all(|v| v.is_finite()))
         .map(move |b| (b, whose.bucket(b)))
         .filter(|(_, share)| *share > 0.0)
 }

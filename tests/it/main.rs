@@ -17,4 +17,5 @@ mod screens;
 mod sources;
 mod store;
 mod tidy;
+mod values;
 mod vectors;

@@ -30,9 +30,10 @@ pub const UNALLOCATED: &str = "unallocated";
 /// Give every cost a team. An owner that is named stays; else the catalog's owner of the service, else the first team
 /// tag, else ownership by label. A cost of a shared pool becomes one cost per team: over each calendar month the pool is
 /// split to the cent, in proportion to the teams' direct cost of that month or equally. The rest is [`UNATTRIBUTED`].
-/// Doing it again changes nothing.
+/// Doing it again changes nothing. The result is in order of time, so that a window of it is a slice.
 pub fn allocate(costs: &mut Vec<Cost>, settings: &Settings, roster: &Roster) {
     if is_allocated(costs) {
+        costs.sort_by_key(|c| c.span.from);
         return;
     }
     name_owners(costs, settings, roster);
@@ -51,6 +52,7 @@ pub fn allocate(costs: &mut Vec<Cost>, settings: &Settings, roster: &Roster) {
         let rule = &settings.allocation.shared[pool.rule];
         share_out(lines, &weights(rule, direct.get(&pool.month), roster), &mut out);
     }
+    out.sort_by_key(|c| c.span.from);
     *costs = out;
 }
 

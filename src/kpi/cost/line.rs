@@ -64,6 +64,7 @@ pub fn month(at: Time, zone: Tz) -> String {
 fn period(record: &Record, line: &CostLine) -> Option<Window> {
     let start = line.charge_period_start.or(line.billing_period_start).or(record.ts)?;
     let end = if line.charge_period_start.is_some() { line.charge_period_end } else { line.billing_period_end };
+    let end = end.filter(|e| (*e - start).num_days() <= LONGEST_DAYS);
     Some(Window::new(start, end.unwrap_or(start)))
 }
 
@@ -75,7 +76,7 @@ fn tags(record: &Record, line: &CostLine) -> BTreeMap<String, String> {
 }
 
 fn days(period: Window, zone: Tz) -> Vec<Window> {
-    if period.from == period.to || (period.to - period.from).num_days() > LONGEST_DAYS {
+    if period.from == period.to {
         return vec![period];
     }
     period.days(zone).into_iter().map(|(_, w)| w).collect()
