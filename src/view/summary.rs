@@ -54,7 +54,7 @@ fn missing(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, board: 
     if let Some(entry) = canvas.app.library().of(metric.id) {
         let mut words = entry.definition.clone();
         if !entry.platforms.is_empty() {
-            words += &format!(" Usually from: {}.", entry.platforms.join(", "));
+            words = format!("{words} Usually from: {}.", entry.platforms.join(", "));
         }
         empty::line(canvas, below(inside, 5), &words);
     }

@@ -1,6 +1,6 @@
 //! Golden screens, every size, and how the screen answers keys and mouse.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use chrono::{Datelike, Duration};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -141,7 +141,7 @@ fn golden(name: &str, keys: &str, mood: Mood, sizes: &[(u16, u16)]) {
         // keys are pressed at a size where nothing is hidden, then the terminal shrinks or grows
         let mut deck = Deck::new(mood, (80, 24));
         deck.keys(keys).resize(*size);
-        text += &format!("{}x{}\n{}\n", size.0, size.1, deck.text());
+        writeln!(text, "{}x{}\n{}", size.0, size.1, deck.text()).unwrap();
     }
     snapshot(&format!("{name}-{}", mood.word()), &text);
 }
@@ -209,7 +209,7 @@ fn without_colours_state_is_still_told_and_nothing_is_coloured() {
         for cell in &deck.buffer().content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{name}");
         }
-        text += &format!("{name}\n{}\n", deck.text());
+        writeln!(text, "{name}\n{}", deck.text()).unwrap();
     }
     for word in ["off target", "✗", "no data", "n too small", "failing", "denied", "worse", "better"] {
         assert!(text.contains(word), "{word}");
@@ -225,7 +225,7 @@ fn in_ascii_every_cell_is_ascii_whatever_the_text() {
         deck.keys(keys);
         let shown = deck.text();
         assert!(shown.is_ascii(), "{name}:\n{shown}");
-        text += &format!("{name}\n{shown}\n");
+        writeln!(text, "{name}\n{shown}").unwrap();
     }
     snapshot("ascii-long-80x24", &text);
 }
