@@ -292,6 +292,8 @@ pub struct Facts {
     pub costs: Vec<Cost>,
     /// Records of kinds with few rows: quality, test runs, users, annotations, source states, …
     pub records: Vec<Arc<Record>>,
+    /// Buckets are in order of metric and time ([`Facts::sort`]), so that a metric's window is a slice.
+    pub in_order: bool,
 }
 
 impl Facts {
@@ -310,8 +312,22 @@ impl Facts {
         &all[from..to.max(from)]
     }
 
-    /// Put every list in order of time; whoever fills `events` calls this once.
+    /// Buckets of a metric that begin in a window: a slice, when they are in order; else all of them, for the caller to
+    /// filter.
+    #[must_use]
+    pub fn live(&self, metric: &str, window: Window) -> &[Bucket] {
+        if !self.in_order {
+            return &self.buckets;
+        }
+        let place = |at: Time| self.buckets.partition_point(|b| (&*b.metric, b.span.from) < (metric, at));
+        let from = place(window.from);
+        &self.buckets[from..place(window.to).max(from)]
+    }
+
+    /// Put every list in order of time; whoever fills `events` or `buckets` calls this once.
     pub fn sort(&mut self) {
+        self.buckets.sort_by(|a, b| (&*a.metric, a.span.from).cmp(&(&*b.metric, b.span.from)));
+        self.in_order = true;
         for list in self.events.values_mut() {
             if !list.is_sorted_by_key(|e| e.at) {
                 list.sort_by_key(|e| e.at);

@@ -152,14 +152,14 @@ fn blocks_verdict(metric: &str, (now, current): Side<'_>, (then, before): Side<'
     Some(if flip { verdict(sure, 1.0 - from, 1.0 - to) } else { verdict(sure, from, to) })
 }
 
-/// Whether a live series is part of a metric.
-fn feeds(metric: &str, series: &str) -> bool {
+/// The live series a metric is made of.
+fn feeds(metric: &str) -> &'static [&'static str] {
     match metric {
-        "uptime" => series == "probe",
-        "uptime.requests" | "error_rate" => matches!(series, "requests" | "errors"),
-        "requests" => series == "requests",
-        "page_load.p75" => series == "page_load",
-        _ => series == "latency",
+        "uptime" => &["probe"],
+        "uptime.requests" | "error_rate" => &["requests", "errors"],
+        "requests" => &["requests"],
+        "page_load.p75" => &["page_load"],
+        _ => &["latency"],
     }
 }
 
@@ -174,12 +174,10 @@ fn blocks(metric: &str, query: &Query<'_>) -> Vec<f64> {
     let whose = Whose::of(query);
     let mut hours: BTreeMap<i64, Block> = BTreeMap::new();
     let inside = |b: &&Bucket| query.window.contains(b.span.from) && b.span.from < query.settings.as_of;
-    for bucket in query.facts.buckets.iter().filter(inside) {
+    let series = feeds(metric).iter().flat_map(|name| query.facts.live(name, query.window).iter().filter(move |b| &&*b.metric == name));
+    for bucket in series.filter(inside) {
         let share = whose.bucket(bucket);
         if share <= 0.0 {
-            continue;
-        }
-        if !feeds(metric, &bucket.metric) {
             continue;
         }
         let block = hours.entry(bucket.span.from.timestamp().div_euclid(3600)).or_default();

@@ -16,6 +16,7 @@ use crate::{
         Time,
         record::{Body, Record, Sample, SampleKind},
         value::{Datum, Reading, Status},
+        window::Window,
     },
 };
 
@@ -50,7 +51,7 @@ fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = 
     let (window, as_of) = (query.window, query.settings.as_of);
     query
         .facts
-        .buckets
+        .live(metric, window)
         .iter()
         .filter(move |b| &*b.metric == metric && window.contains(b.span.from) && b.span.from < as_of)
         .filter(|b| [b.a, b.b, b.c, b.d].iter().all(|v| v.is_finite()))
@@ -122,7 +123,7 @@ fn exposure_s(query: &Query<'_>) -> f64 {
         .min();
     let from = since.map_or(query.window.from, |s| s.max(query.window.from));
     let to = query.window.to.min(query.settings.as_of);
-    crate::domain::window::Window::new(from, to).seconds()
+    Window::new(from, to).seconds()
 }
 
 fn uptime(query: &Query<'_>) -> Reading {
@@ -171,7 +172,8 @@ fn traffic(query: &Query<'_>) -> Option<Traffic> {
         t.errors += bucket.a * share;
         t.errors_are_counted = true;
     }
-    t.errors_are_counted |= query.facts.buckets.iter().any(|b| &*b.metric == "errors");
+    let ever = Window::new(Time::MIN_UTC, Time::MAX_UTC);
+    t.errors_are_counted |= query.facts.live("errors", ever).iter().any(|b| &*b.metric == "errors");
     seen.then_some(t)
 }
 

@@ -83,6 +83,7 @@ impl Facts {
         }
         out.into_iter()
             .map(|(name, mut facts)| {
+                facts.in_order = self.in_order;
                 facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
                 (name.to_string(), facts)
             })
@@ -142,6 +143,7 @@ impl Facts {
             }
         }
         for (name, facts) in &mut out {
+            facts.in_order = self.in_order;
             facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
             facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
         }

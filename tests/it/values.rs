@@ -98,6 +98,20 @@ fn no_error_series_anywhere_is_not_an_error_rate_of_zero() {
 }
 
 #[test]
+fn order_changes_no_reading() {
+    let mut desk = Desk::new();
+    for hour in [5, 2, 900, 1] {
+        desk.bucket("requests", "checkout", ("", ""), hour, Sums { n: 1, a: hour as f64, ..Sums::default() });
+        desk.bucket("errors", "checkout", ("", ""), hour, Sums { n: 1, a: 0.5, ..Sums::default() });
+    }
+    let before = (desk.read("requests"), desk.read("error_rate"));
+    desk.facts.sort();
+    assert!(desk.facts.in_order);
+    assert_eq!((desk.read("requests"), desk.read("error_rate")), before);
+    assert_eq!(before.0.number(), Some(8.0));
+}
+
+#[test]
 fn more_errors_than_requests_is_refused() {
     let mut desk = Desk::new();
     desk.count("requests", 100.0);
