@@ -292,7 +292,8 @@ pub struct Facts {
     pub costs: Vec<Cost>,
     /// Records of kinds with few rows: quality, test runs, users, annotations, source states, …
     pub records: Vec<Arc<Record>>,
-    /// Buckets are in order of metric and time ([`Facts::sort`]), so that a metric's window is a slice.
+    /// Buckets are in order of metric and time, so that a metric's window is a slice. Set by [`Facts::sort`]; whoever adds
+    /// buckets afterwards sorts again.
     pub in_order: bool,
 }
 

@@ -36,6 +36,7 @@ pub fn answer(vector: &Vector, expect: &Expect) -> Result<Reading, String> {
     // Sample records are read only where a reading needs single values; a case's own window is the whole of its time.
     let mut facts = setup.facts();
     facts.buckets = buckets(&input, &setup)?;
+    facts.sort();
     facts.records.extend(raw(&input, &setup));
     setup.evaluate(&expect.metric, &facts)
 }
