@@ -209,3 +209,14 @@ pub fn points(series: u64, each: u64) -> impl Iterator<Item = Record> {
             .collect::<Vec<_>>()
     })
 }
+
+/// A deployment of now, with its changes.
+pub fn one(dice: &mut Dice, size: Size) -> Vec<Record> {
+    let n = 1_000_000_000 + dice.roll(1_000_000_000);
+    let service = dice.roll(size.services);
+    let ids: Vec<String> = (0..size.changes_each).map(|c| format!("{}", n * 10 + c)).collect();
+    let finished = NOW_MS - 1_000;
+    let mut out: Vec<Record> = ids.iter().map(|id| change(dice, id, service, finished)).collect();
+    out.push(deployment(dice, n, service, finished, ids));
+    out
+}

@@ -121,6 +121,9 @@ pub struct RowQuery {
 /// Records read in one go when working off what was put off; larger partitions are still done whole.
 const SLICE: usize = 20_000;
 
+/// Records in one commit for which a large cache pays.
+const MANY: usize = 10_000;
+
 /// The writing side. One per file; a second one gets [`StoreError::Busy`].
 #[derive(Debug)]
 pub struct Store {
@@ -186,7 +189,11 @@ impl Store {
         now: Time,
         derive_now: bool,
     ) -> Result<Committed, StoreError> {
-        self.transaction("writing", |held, tx| {
+        let many = batches.iter().map(|b| b.records.len()).sum::<usize>() > MANY;
+        if many {
+            self.cache(open::LARGE_CACHE)?;
+        }
+        let done = self.transaction("writing", |held, tx| {
             let mut touched = Touched::default();
             for batch in batches {
                 ingest::take(tx, &mut held.state, &batch.records, now, &mut touched)?;
@@ -211,7 +218,15 @@ impl Store {
                 live::fold::mark(tx, &touched.live)?;
             }
             Ok(Committed { changed: touched.changed, unchanged: touched.unchanged, deferred: pending(tx, now)? })
-        })
+        });
+        if many {
+            self.cache(open::USUAL_CACHE)?;
+        }
+        done
+    }
+
+    fn cache(&self, kib: i64) -> Result<(), StoreError> {
+        self.conn.pragma_update(None, "cache_size", kib).map_err(|e| open::fault(&self.path, "writing", &e))
     }
 
     /// Work off a part of put-off derivation; `true` when something was done, so call it until it is not. Also re-derives

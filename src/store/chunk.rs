@@ -1,4 +1,4 @@
-//! Event facts packed by column: the facts of one measure, service and week in one blob.
+//! Event facts packed by column: the facts of one measure, service and span of four weeks in one blob.
 //!
 //! A board reads hundreds of thousands of facts at once, so columns have fixed widths, constant columns shrink to one
 //! cell, owners are written once per chunk, and the record behind a fact is its row number, looked up only when asked for.
@@ -10,23 +10,24 @@ use crate::{
     kpi::fact::{Event, Owners, Values},
 };
 
-/// Length of a chunk's span: 7 UTC days counted from the epoch.
-pub(super) const WEEK_MS: i64 = 604_800_000;
+/// Length of a chunk's span: 28 UTC days counted from the epoch. Longer spans make fewer chunks to open, shorter ones less
+/// to write again when a fact changes.
+pub(super) const SPAN_MS: i64 = 28 * 86_400_000;
 
-/// The week of an instant.
-pub(super) fn week(at_ms: i64) -> i64 {
-    at_ms.div_euclid(WEEK_MS)
+/// The span of an instant.
+pub(super) fn span(at_ms: i64) -> i64 {
+    at_ms.div_euclid(SPAN_MS)
 }
 
-/// Pack events of one week; `row` numbers stand for their keys. Times are kept to the millisecond, order by time.
-pub(super) fn pack(week: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
+/// Pack events of one span; `row` numbers stand for their keys. Times are kept to the millisecond, order by time.
+pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
     events.sort_by(|(r1, e1), (r2, e2)| {
         (e1.at, r1).cmp(&(e2.at, r2)).then_with(|| e1.values.partial_cmp(&e2.values).unwrap_or(std::cmp::Ordering::Equal))
     });
     let mut out = Vec::with_capacity(32 + events.len() * 24);
     out.extend(u32::try_from(events.len()).unwrap_or(u32::MAX).to_le_bytes());
     for (_, e) in events.iter() {
-        out.extend(u32::try_from(e.at.timestamp_millis() - week * WEEK_MS).unwrap_or(0).to_le_bytes());
+        out.extend(u32::try_from(e.at.timestamp_millis() - span * SPAN_MS).unwrap_or(0).to_le_bytes());
     }
     column(&mut out, events, |(_, e)| e.flags.to_le_bytes());
     let owners = pack_owners(&mut out, events);
@@ -195,13 +196,13 @@ impl<'a> View<'a> {
         Some(Self { len, at, flags, owners, owner, group, row, arity, starts, whole: whole == 1, values })
     }
 
-    /// Milliseconds of an event after the start of the week; ascending.
+    /// Milliseconds of an event after the start of the span; ascending.
     pub(super) fn offset(&self, i: usize) -> u32 {
         let b = &self.at[i * 4..i * 4 + 4];
         u32::from_le_bytes([b[0], b[1], b[2], b[3]])
     }
 
-    /// First event at or after a number of milliseconds into the week.
+    /// First event at or after a number of milliseconds into the span.
     pub(super) fn first_at(&self, ms: i64) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {
@@ -216,9 +217,9 @@ impl<'a> View<'a> {
     }
 
     /// The event itself; `None` when its owners are missing from the chunk.
-    pub(super) fn event(&self, i: usize, week: i64, service: &Arc<str>, key: Arc<str>) -> Option<Event> {
+    pub(super) fn event(&self, i: usize, span: i64, service: &Arc<str>, key: Arc<str>) -> Option<Event> {
         Some(Event {
-            at: from_millis(week * WEEK_MS + i64::from(self.offset(i))),
+            at: from_millis(span * SPAN_MS + i64::from(self.offset(i))),
             service: Arc::clone(service),
             teams: Arc::clone(self.owners.get(usize::from(u16::from_le_bytes(self.owner.at(i))))?),
             flags: u16::from_le_bytes(self.flags.at(i)),
@@ -265,28 +266,28 @@ mod tests {
         }
     }
 
-    fn round(week: i64, events: &[Event]) -> Vec<Event> {
+    fn round(span: i64, events: &[Event]) -> Vec<Event> {
         let mut rows: Vec<(i64, &Event)> = events.iter().enumerate().map(|(i, e)| (i64::try_from(i).unwrap(), e)).collect();
-        let bytes = pack(week, &mut rows);
+        let bytes = pack(span, &mut rows);
         let mut interned = Interned::default();
         let view = View::new(&bytes, &mut interned).unwrap();
-        (0..view.len).map(|i| view.event(i, week, &Arc::from("pay"), Arc::from("")).unwrap()).collect()
+        (0..view.len).map(|i| view.event(i, span, &Arc::from("pay"), Arc::from("")).unwrap()).collect()
     }
 
     proptest! {
         #[test]
         fn what_is_packed_comes_out_again(
-            list in prop::collection::vec((0..WEEK_MS, 0usize..3, any::<u16>(), any::<u64>(), prop::collection::vec(-1e12f64..1e12, 0..=5)), 1..40),
-            same in any::<bool>(), week in -3000i64..3000,
+            list in prop::collection::vec((0..SPAN_MS, 0usize..3, any::<u16>(), any::<u64>(), prop::collection::vec(-1e12f64..1e12, 0..=5)), 1..40),
+            same in any::<bool>(), span in -3000i64..3000,
         ) {
             let owners: [&[(&str, f64)]; 3] = [&[("a", 1.0)], &[("b", 0.25), ("ü", 0.75)], &[]];
             let mut events: Vec<Event> = list.iter()
                 .map(|(at, o, flags, group, values)| {
                     let values: Vec<f64> = if same { vec![values.len() as f64] } else { values.clone() };
-                    event(week * WEEK_MS + at, owners[if same { 0 } else { *o }], *flags, *group, &values)
+                    event(span * SPAN_MS + at, owners[if same { 0 } else { *o }], *flags, *group, &values)
                 }).collect();
             events.sort_by_key(|e| e.at);
-            let out = round(week, &events);
+            let out = round(span, &events);
             prop_assert_eq!(out.len(), events.len());
             for e in &events {
                 prop_assert!(out.contains(e));

@@ -190,29 +190,29 @@ fn write_chunks(
                     place
                 }
             };
-            let week = chunk::week(event.at.timestamp_millis());
-            chunks.entry((*measure as i64, week, place)).or_default().push((at, event));
+            let span = chunk::span(event.at.timestamp_millis());
+            chunks.entry((*measure as i64, span, place)).or_default().push((at, event));
         }
     }
     let mut places: BTreeSet<i64> = partition.iter().copied().collect();
     places.extend(services.values());
     let mut old: HashMap<(i64, i64, i64), (i64, Vec<u8>)> = HashMap::new();
-    let mut find = conn.prepare_cached("SELECT measure, week, row, body FROM fact_chunk WHERE place = ?1")?;
+    let mut find = conn.prepare_cached("SELECT measure, span, row, body FROM fact_chunk WHERE place = ?1")?;
     for place in places {
         let mut rows = find.query([place])?;
         while let Some(r) = rows.next()? {
             old.insert((r.get(0)?, r.get(1)?, place), (r.get(2)?, r.get(3)?));
         }
     }
-    let mut insert = conn.prepare_cached("INSERT INTO fact_chunk (measure, week, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = conn.prepare_cached("INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let mut update = conn.prepare_cached("UPDATE fact_chunk SET until = ?2, body = ?3 WHERE row = ?1")?;
-    for ((measure, week, place), mut events) in chunks {
-        let until = events.iter().map(|(_, e)| matters_until(measure, e)).max().unwrap_or(0).max((week + 1) * chunk::WEEK_MS);
-        let body = chunk::pack(week, &mut events);
-        match old.remove(&(measure, week, place)) {
+    for ((measure, span, place), mut events) in chunks {
+        let until = events.iter().map(|(_, e)| matters_until(measure, e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
+        let body = chunk::pack(span, &mut events);
+        match old.remove(&(measure, span, place)) {
             Some((_, was)) if was == body => {}
             Some((at, _)) => drop(update.execute(params![at, until, body])?),
-            None => drop(insert.execute(params![measure, week, place, until, body])?),
+            None => drop(insert.execute(params![measure, span, place, until, body])?),
         }
     }
     let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE row = ?1")?;

@@ -35,20 +35,49 @@ pub(super) struct About {
     pub(super) related: Vec<String>,
 }
 
+/// The flags that are set, by name, and what goes with a failure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(clippy::struct_excessive_bools, reason = "mirrors ledger::DeployClass")]
 struct Class {
-    production: bool,
-    counted: bool,
-    redeploy: bool,
-    rollback: bool,
-    hotfix: bool,
-    rework: bool,
-    failed: bool,
+    is: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     recovered_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     recovery_from: Option<Time>,
+}
+
+impl Class {
+    fn of(c: &DeployClass) -> Self {
+        let flags = [
+            ("production", c.production),
+            ("counted", c.counted),
+            ("redeploy", c.redeploy),
+            ("rollback", c.rollback),
+            ("hotfix", c.hotfix),
+            ("rework", c.rework),
+            ("failed", c.failed),
+        ];
+        let is = flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect();
+        Self { is, reasons: c.reasons.clone(), recovered_at: c.recovered_at, recovery_from: c.recovery_from }
+    }
+
+    fn class(self) -> DeployClass {
+        let is = |name: &str| self.is.iter().any(|i| i == name);
+        DeployClass {
+            production: is("production"),
+            counted: is("counted"),
+            redeploy: is("redeploy"),
+            rollback: is("rollback"),
+            hotfix: is("hotfix"),
+            rework: is("rework"),
+            failed: is("failed"),
+            reasons: self.reasons,
+            recovered_at: self.recovered_at,
+            recovery_from: self.recovery_from,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,12 +90,18 @@ struct Owners {
 struct Shipped {
     deployment: String,
     at: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     lead_time_s: Option<f64>,
     stages_s: [f64; 5],
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     commits_s: Vec<f64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unreviewed: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     bot: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     left_out: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anomaly: Option<String>,
@@ -99,19 +134,7 @@ impl About {
     /// Put what is known about `key` into `out`.
     pub(super) fn into_derived(self, key: &str, out: &mut Derived) {
         if let Some(c) = self.class {
-            let class = DeployClass {
-                production: c.production,
-                counted: c.counted,
-                redeploy: c.redeploy,
-                rollback: c.rollback,
-                hotfix: c.hotfix,
-                rework: c.rework,
-                failed: c.failed,
-                reasons: c.reasons,
-                recovered_at: c.recovered_at,
-                recovery_from: c.recovery_from,
-            };
-            out.classes.insert(key.to_owned(), class);
+            out.classes.insert(key.to_owned(), c.class());
         }
         if let Some(o) = self.owners {
             let shares = o.shares.into_iter().map(|(team, share)| Share { team, share }).collect();
@@ -150,18 +173,7 @@ impl About {
 pub(super) fn documents(derived: &Derived) -> BTreeMap<&str, About> {
     let mut all: BTreeMap<&str, About> = BTreeMap::new();
     for (key, c) in &derived.classes {
-        all.entry(key).or_default().class = Some(Class {
-            production: c.production,
-            counted: c.counted,
-            redeploy: c.redeploy,
-            rollback: c.rollback,
-            hotfix: c.hotfix,
-            rework: c.rework,
-            failed: c.failed,
-            reasons: c.reasons.clone(),
-            recovered_at: c.recovered_at,
-            recovery_from: c.recovery_from,
-        });
+        all.entry(key).or_default().class = Some(Class::of(c));
     }
     for (key, a) in &derived.attributions {
         let shares = a.shares.iter().map(|s| (s.team.clone(), s.share)).collect();

@@ -61,6 +61,9 @@ pub(super) fn month(ts_ms: i64) -> i64 {
     i64::from(at.year()) * 12 + i64::from(at.month0())
 }
 
+/// Records in one go that are worth sorting.
+const LARGE: usize = 1_000;
+
 /// Take records in.
 pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
     let mut ingest = Ingest {
@@ -75,11 +78,17 @@ pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now
         )?,
         json: Vec::with_capacity(1024),
     };
-    for record in records {
+    // In a large batch neighbours in the index come one after the other: each of its pages is then touched once. Stable,
+    // so that records without any revision still count as they come.
+    let mut order: Vec<(i64, &Record)> = records.iter().map(|r| (row::hash(&r.id), r)).collect();
+    if order.len() > LARGE {
+        order.sort_by_key(|(hash, _)| *hash);
+    }
+    for (hash, record) in order {
         if matches!(record.body, Body::Probe(_) | Body::Sample(_)) {
             live::take(conn, state, record, now, touched)?;
         } else {
-            ingest.one(state, record, now, touched)?;
+            ingest.one(state, record, hash, now, touched)?;
         }
     }
     Ok(())
@@ -105,8 +114,7 @@ struct Old {
 }
 
 impl Ingest<'_> {
-    fn one(&mut self, state: &mut State, record: &Record, now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
-        let hash = row::hash(&record.id);
+    fn one(&mut self, state: &mut State, record: &Record, hash: i64, now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
         let source = state.names.id(self.conn, Space::Source, &record.source)?;
         let mut rev = row::nanos(record.revision().0);
         if record.deleted && rev == i64::MIN {

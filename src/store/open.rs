@@ -83,6 +83,10 @@ fn immutable(path: &Path, flags: OpenFlags) -> Option<rusqlite::Result<(Connecti
     Some(open())
 }
 
+/// Memory for pages, in KiB (negative is SQLite's way to say so): usually, and while history streams in.
+pub(super) const USUAL_CACHE: i64 = -12_000;
+pub(super) const LARGE_CACHE: i64 = -96_000;
+
 fn version(conn: &Connection) -> rusqlite::Result<usize> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
@@ -91,11 +95,13 @@ fn version(conn: &Connection) -> rusqlite::Result<usize> {
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
+    // A record is near a kilobyte; both only count while the file is new.
+    conn.pragma_update(None, "page_size", 8_192)?;
     conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     conn.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
-    conn.pragma_update(None, "cache_size", -16_000)?;
+    conn.pragma_update(None, "cache_size", USUAL_CACHE)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -47,19 +47,19 @@ CREATE TABLE dirty_live (series INTEGER PRIMARY KEY, since INTEGER NOT NULL, til
 -- What the ledger made of a record (class, attribution, shipments, link).
 CREATE TABLE derived (row INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
--- Event facts, packed by measure, week of 7 UTC days since the epoch, and service (else home). `until`: last
--- millisecond the chunk matters for, which for open incidents and outages is beyond its week.
+-- Event facts, packed by measure, span of 28 UTC days since the epoch, and service (else home). `until`: last
+-- millisecond the chunk matters for, which for open incidents and outages is beyond its span.
 CREATE TABLE fact_chunk (
   row INTEGER PRIMARY KEY,
   measure INTEGER NOT NULL,
-  week INTEGER NOT NULL,
+  span INTEGER NOT NULL,
   place INTEGER NOT NULL,
   until INTEGER NOT NULL,
   body BLOB NOT NULL,
-  UNIQUE (measure, week, place)
+  UNIQUE (measure, span, place)
 );
 CREATE INDEX fact_chunk_place ON fact_chunk (place);
-CREATE INDEX fact_chunk_carried ON fact_chunk (measure, until) WHERE until > 604800000 * (week + 1);
+CREATE INDEX fact_chunk_carried ON fact_chunk (measure, until) WHERE until > 2419200000 * (span + 1);
 
 -- Costs by day, packed by source and month in which the charges begin.
 CREATE TABLE cost_chunk (
