@@ -31,7 +31,7 @@ use clap::Parser;
 
 /// Why a command ended early. `Use` is exit code 2, `Could` is 3; a closed pipe is nobody's fault.
 #[derive(Debug)]
-enum Stop {
+pub enum Stop {
     /// Wrong use or configuration, and what to do.
     Use(String),
     /// It could not be done, and why.

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         metric::{CATALOGUE, Metric},
         text::clean,
-        value::{Reading, Scope},
+        value::{Datum, Reading, Scope},
     },
     store::Reader,
 };
@@ -30,7 +30,8 @@ pub fn run(global: &Global, args: &Kpi, out: &mut dyn Write) -> Ended {
     let readings = scopes.iter().flat_map(|scope| metrics.iter().filter_map(|m| desk.reading(m, scope, args.compare)));
     match args.format {
         TableFormat::Json => {
-            for reading in readings {
+            for mut reading in readings {
+                reading.facts.values_mut().for_each(bare);
                 let line = serde_json::to_string(&reading).map_err(|e| Stop::Could(format!("{} as JSON: {e}", reading.metric)))?;
                 writeln!(out, "{line}")?;
             }
@@ -48,6 +49,20 @@ pub fn run(global: &Global, args: &Kpi, out: &mut dyn Write) -> Ended {
         }
     }
     Ok(0)
+}
+
+/// Records imported without a source of their own are named by their id alone, as whoever imported them knows them.
+fn bare(fact: &mut Datum) {
+    match fact {
+        Datum::Text(text) => {
+            if let Some(id) = text.strip_prefix("import/") {
+                *text = id.to_owned();
+            }
+        }
+        Datum::List(list) => list.iter_mut().for_each(bare),
+        Datum::Map(map) => map.values_mut().for_each(bare),
+        Datum::Bool(_) | Datum::Num(_) | Datum::Money(_) => {}
+    }
 }
 
 /// Metrics by id; a short form means the headline and its facets; none means all.

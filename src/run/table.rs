@@ -6,7 +6,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{text::clean, value::Datum};
 
-/// Rows of text in aligned columns; the widest cells are not cut, the last column is not padded.
+/// The widest a column gets; a longer cell is printed whole and pushes only its own row.
+const WIDEST: usize = 44;
+
+/// Rows of text in aligned columns; no cell is cut, the last column is not padded.
 #[derive(Debug)]
 pub struct Table<const N: usize> {
     rows: Vec<[String; N]>,
@@ -29,12 +32,12 @@ impl<const N: usize> Table<N> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let widths: [usize; N] = std::array::from_fn(|i| self.rows.iter().map(|r| r[i].width()).max().unwrap_or(0));
+        let widths: [usize; N] = std::array::from_fn(|i| self.rows.iter().map(|r| r[i].width()).max().unwrap_or(0).min(WIDEST));
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(widths) {
                 line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
+                line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width()) + 2));
             }
             writeln!(out, "{}", line.trim_end())?;
         }
