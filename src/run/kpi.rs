@@ -157,8 +157,8 @@ fn csv_of(readings: impl Iterator<Item = Reading>, out: &mut dyn Write) -> Resul
     for r in readings {
         let value = match &r.value {
             None => String::new(),
-            Some(crate::domain::value::Datum::Num(n)) => n.to_string(),
-            Some(crate::domain::value::Datum::Text(t)) => t.clone(),
+            Some(Datum::Num(n)) => n.to_string(),
+            Some(Datum::Text(t)) => t.clone(),
             Some(other) => {
                 let json = serde_json::to_string(other).unwrap_or_default();
                 json.trim_matches('"').to_owned()
