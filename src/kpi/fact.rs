@@ -22,26 +22,26 @@ pub type Owners = Arc<[(Arc<str>, f64)]>;
 /// What an event fact measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
-    /// A finished production attempt. `flags` say how it counts. `group` is the release. A failed one has values[0] = when
+    /// A finished production attempt. `flags` say how it counts. `group` is the release. A failed one has `values[0]` = when
     /// it was recovered from (ms since the epoch, [`STILL_OPEN`] when not yet); others have no values.
     Deployment = 1,
-    /// A change reaching production: values[0] = lead time (s). `flags`: bot, unreviewed, left out.
+    /// A change reaching production: `values[0]` = lead time (s). `flags`: bot, unreviewed, left out.
     LeadTime = 2,
     /// Its stages, in the order of `ledger::LEAD_STAGES`: five values (s).
     LeadStages = 3,
-    /// Its commits: one fact per commit, values[0] = lead time (s).
+    /// Its commits: one fact per commit, `values[0]` = lead time (s).
     CommitLeadTime = 4,
-    /// Recovery of a failed deployment, at the recovery: values[0] from the deployment, values[1] from the impact (s).
+    /// Recovery of a failed deployment, at the recovery: `values[0]` from the deployment, `values[1]` from the impact (s).
     Recovery = 5,
-    /// A resolved incident, at its final resolution: values[0] = sum of open intervals, values[1] = elapsed (s).
+    /// A resolved incident, at its final resolution: `values[0]` = sum of open intervals, `values[1]` = elapsed (s).
     Restore = 6,
-    /// Its stages detect, acknowledge, mitigate (s); they sum to the open intervals. values[3] = mitigate of elapsed time.
+    /// Its stages detect, acknowledge, mitigate (s); they sum to the open intervals. `values[3]` = mitigate of elapsed time.
     RestoreStages = 7,
-    /// An incident, at its start. `flags`: linked, re-opened, open. values[0] = its end (ms since the epoch,
-    /// [`STILL_OPEN`] while open), values[1] = seconds it was open before its last opening, values[2] = its last opening (ms). No values: it is
+    /// An incident, at its start. `flags`: linked, re-opened, open. `values[0]` = its end (ms since the epoch,
+    /// [`STILL_OPEN`] while open), `values[1]` = seconds it was open before its last opening, `values[2]` = its last opening (ms). No values: it is
     /// over, but nobody says since when.
     Incident = 8,
-    /// A time of outage, at its start: values[0] = end (ms since the epoch), values[1] = weight 0..1. An open one ends at
+    /// A time of outage, at its start: `values[0]` = end (ms since the epoch), `values[1]` = weight 0..1. An open one ends at
     /// [`STILL_OPEN`].
     Outage = 9,
     /// A merged change, at its merge, that no production success contains yet.
