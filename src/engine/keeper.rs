@@ -185,6 +185,8 @@ impl Keeper {
     fn catch_up(&mut self) -> Instant {
         let now = (self.clock)();
         if let Desk::Write(store, reader) = &mut self.desk {
+            // Costs are split over the days of the configured zone.
+            store.set_zone(self.config.zone);
             let rules = settings::rules(&self.config);
             let result = reader.roster(&self.config.roster).and_then(|roster| {
                 while store.derive_pending(&roster, &rules, now)? {}

@@ -44,6 +44,7 @@ pub fn run(global: &Global, args: &Import, out: &mut dyn Write) -> Ended {
         }
         StoreError::Failed(why) => Stop::Could(why),
     })?;
+    let store = store.with_zone(opened.config.zone);
     let mut taker = Taker { store, config: &opened.config, source: &args.source, batch: Vec::new(), done: Done::default() };
     let taken = args.files.iter().try_for_each(|path| taker.file(path)).and_then(|()| taker.finish());
     let done = taker.done;
