@@ -74,44 +74,41 @@ pub struct Keeper {
 impl Keeper {
     /// Work until every sender is gone.
     pub async fn run(mut self) {
-        let mut derived_at = self.catch_up();
+        let mut derive_at = self.catch_up();
         let mut published = self.publish();
-        let mut stale_since: Option<Instant> = None; // a board is owed since
-        let mut pending = false; // derivation is owed
+        let mut owes_board = false;
         let mut retained = Instant::now();
         let mut version = self.version();
         loop {
-            let due = self.next_due(&published, stale_since, pending, derived_at);
+            let due = self.next_due(&published, owes_board, derive_at);
             let first = tokio::select! {
                 message = self.inbox.recv() => match message { Some(m) => Some(m), None => return },
                 () = sleep_until(due) => None,
             };
-            let (batches, looked) = self.take(first);
-            if !batches.is_empty() {
-                let more = batches.iter().any(|b| b.more);
-                let now_due = !more || derived_at.elapsed() >= DERIVE_GAP;
-                pending = self.commit(batches, !more) && (pending || more);
-                if now_due && pending {
-                    derived_at = self.catch_up();
-                    pending = false;
+            let taken = self.take(first);
+            if taken.reloaded {
+                derive_at = Some(Instant::now());
+            }
+            if !taken.batches.is_empty() {
+                let more = taken.batches.iter().any(|b| b.more);
+                if self.commit(taken.batches, !more) && more {
+                    derive_at.get_or_insert_with(|| Instant::now() + DERIVE_GAP);
                 }
-                stale_since.get_or_insert_with(Instant::now);
-            } else if pending && derived_at.elapsed() >= DERIVE_GAP {
-                derived_at = self.catch_up();
-                pending = false;
-                stale_since.get_or_insert_with(Instant::now);
+                owes_board = true;
+            }
+            if derive_at.is_some_and(|at| at <= Instant::now()) {
+                derive_at = self.catch_up();
+                owes_board = true;
             }
             if matches!(self.desk, Desk::Read(_)) {
                 let present = self.version();
-                if present != version {
-                    version = present;
-                    stale_since.get_or_insert_with(Instant::now);
-                }
+                owes_board |= present != version;
+                version = present;
             }
             let now = Instant::now();
-            if looked || stale_since.is_some_and(|_| now >= published.next) || now >= published.at + WINDOW_MOVES {
+            if taken.looked || (owes_board && now >= published.next) || now >= published.at + WINDOW_MOVES {
                 published = self.publish();
-                stale_since = None;
+                owes_board = false;
             }
             if retained.elapsed() >= RETAIN_EVERY {
                 self.retain();
@@ -120,13 +117,13 @@ impl Keeper {
         }
     }
 
-    fn next_due(&self, published: &Published, stale_since: Option<Instant>, pending: bool, derived_at: Instant) -> Instant {
+    fn next_due(&self, published: &Published, owes_board: bool, derive_at: Option<Instant>) -> Instant {
         let mut due = published.at + WINDOW_MOVES;
-        if stale_since.is_some() {
+        if owes_board {
             due = due.min(published.next);
         }
-        if pending {
-            due = due.min(derived_at + DERIVE_GAP);
+        if let Some(at) = derive_at {
+            due = due.min(at);
         }
         if matches!(self.desk, Desk::Read(_)) {
             due = due.min(Instant::now() + LOOK_AROUND);
@@ -135,32 +132,32 @@ impl Keeper {
     }
 
     /// The first message and all that has queued up behind it.
-    fn take(&mut self, first: Option<ToKeeper>) -> (Vec<Taken>, bool) {
-        let (mut batches, mut looked) = (Vec::new(), false);
+    fn take(&mut self, first: Option<ToKeeper>) -> Taken {
+        let mut taken = Taken::default();
         let mut next = first;
         while let Some(message) = next {
             match message {
-                ToKeeper::Batch { incoming, more, ack } => batches.push(Taken { incoming, more, ack }),
+                ToKeeper::Batch { incoming, more, ack } => taken.batches.push(Waiting { incoming, more, ack }),
                 ToKeeper::Look(look) => {
-                    looked |= self.look != look;
+                    taken.looked |= self.look != look;
                     self.look = look;
                 }
                 ToKeeper::Reload(config) => {
                     self.config = config;
-                    self.catch_up();
-                    looked = true;
+                    taken.reloaded = true;
+                    taken.looked = true;
                 }
             }
-            if batches.len() >= AT_ONCE {
+            if taken.batches.len() >= AT_ONCE {
                 break;
             }
             next = self.inbox.try_recv().ok();
         }
-        (batches, looked)
+        taken
     }
 
     /// Commit and answer; `true` when it worked.
-    fn commit(&mut self, batches: Vec<Taken>, derive_now: bool) -> bool {
+    fn commit(&mut self, batches: Vec<Waiting>, derive_now: bool) -> bool {
         let now = (self.clock)();
         let Desk::Write(store, reader) = &mut self.desk else {
             for b in batches {
@@ -181,20 +178,22 @@ impl Keeper {
         result.is_ok()
     }
 
-    /// Work off what derivation was put off; gives the moment it was done.
-    fn catch_up(&mut self) -> Instant {
+    /// Work off one slice of what derivation was put off; gives when to go on, `None` when nothing is left. One slice a
+    /// turn: a great import must not keep looks and live batches waiting.
+    fn catch_up(&mut self) -> Option<Instant> {
         let now = (self.clock)();
-        if let Desk::Write(store, reader) = &mut self.desk {
-            // Costs are split over the days of the configured zone.
-            store.set_zone(self.config.zone);
-            let rules = settings::rules(&self.config);
-            let result = reader.roster(&self.config.roster).and_then(|roster| {
-                while store.derive_pending(&roster, &rules, now)? {}
-                Ok(())
-            });
-            self.tell(result.err().map(|e| e.to_string()).as_ref());
+        let Desk::Write(store, reader) = &mut self.desk else { return None };
+        // Costs are split over the days of the configured zone.
+        store.set_zone(self.config.zone);
+        let rules = settings::rules(&self.config);
+        let result = reader.roster(&self.config.roster).and_then(|roster| store.derive_pending(&roster, &rules, now));
+        self.tell(result.as_ref().err().map(ToString::to_string).as_ref());
+        // Trouble (a full disk) is tried again, not hurried.
+        match result {
+            Ok(true) => Some(Instant::now()),
+            Ok(false) => None,
+            Err(_) => Some(Instant::now() + WINDOW_MOVES),
         }
-        Instant::now()
     }
 
     fn retain(&mut self) {
@@ -242,7 +241,15 @@ impl Keeper {
     }
 }
 
+/// What was in the inbox.
+#[derive(Default)]
 struct Taken {
+    batches: Vec<Waiting>,
+    looked: bool,
+    reloaded: bool,
+}
+
+struct Waiting {
     incoming: Incoming,
     more: bool,
     ack: oneshot::Sender<Result<(), String>>,

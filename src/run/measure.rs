@@ -45,7 +45,7 @@ impl Desk {
     #[must_use]
     pub fn reading(&self, metric: &'static Metric, scope: &Scope, compare: bool) -> Option<Reading> {
         let query = Query { facts: &self.facts, scope, window: self.window, settings: &self.settings, roster: &self.roster };
-        let mut reading = build::judged(metric.id, &query, &self.targets)?;
+        let mut reading = build::judged(metric.id, &query, &build::earlier(&query), &self.targets)?;
         if !compare {
             (reading.before, reading.before_n, reading.change_is_real) = (None, None, None);
         }

@@ -72,11 +72,18 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
 pub fn build(m: &Material<'_>) -> Board {
     let window = window(m.look, m.settings.as_of);
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
-    let readings =
-        CATALOGUE.iter().filter(|k| wanted(k, m.look.focus)).filter_map(|k| Some((k.id, judged(k.id, &query, m.targets)?))).collect();
+    let earlier = earlier(&query);
+    let readings = CATALOGUE
+        .iter()
+        .filter(|k| wanted(k, m.look.focus))
+        .filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.targets)?)))
+        .collect();
     let buckets = buckets(m.look, m.settings.zone, window, false);
-    let mut series: BTreeMap<_, _> =
-        CATALOGUE.iter().filter(|k| k.facet_of.is_none()).filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?))).collect();
+    let mut series: BTreeMap<_, _> = CATALOGUE
+        .iter()
+        .filter(|k| k.facet_of.is_none() && fed(k.id, m.seen))
+        .filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?)))
+        .collect();
     let mut series_before = None;
     if let Some(focus) = m.look.focus {
         let fine = self::buckets(m.look, m.settings.zone, window, true);
@@ -129,12 +136,17 @@ fn wanted(metric: &Metric, focus: Option<&str>) -> bool {
     metric.quarter != Quarter::Delivery || family == Some(of)
 }
 
-/// A reading with the window before, the guard's verdict and the target.
+/// Settings of the like window before: what happened later is not looked at.
 #[must_use]
-pub fn judged(id: &'static str, query: &Query<'_>, targets: &BTreeMap<String, Target>) -> Option<Reading> {
+pub fn earlier(query: &Query<'_>) -> Settings {
+    Settings { as_of: query.window.from, ..query.settings.clone() }
+}
+
+/// A reading with the window before (`earlier`: its settings), the guard's verdict and the target.
+#[must_use]
+pub fn judged(id: &'static str, query: &Query<'_>, earlier: &Settings, targets: &BTreeMap<String, Target>) -> Option<Reading> {
     let mut reading = evaluate(id, query)?;
-    let earlier_settings = Settings { as_of: query.window.from, ..query.settings.clone() };
-    let earlier = Query { window: query.window.before(), settings: &earlier_settings, ..*query };
+    let earlier = Query { window: query.window.before(), settings: earlier, ..*query };
     if let Some(before) = evaluate(id, &earlier) {
         reading.before = before.number();
         reading.before_n = reading.before.map(|_| before.n);
@@ -248,44 +260,38 @@ fn over(id: &'static str, query: &Query<'_>, buckets: &[Window]) -> Option<Serie
 }
 
 fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
+    let owners = m.facts.teams();
     let mut names: Vec<String> = m.roster.teams.iter().map(|t| t.name.clone()).collect();
-    for name in m.facts.teams() {
-        if !names.iter().any(|n| **n == *name) && *name != *UNATTRIBUTED {
+    for name in &owners {
+        if !names.iter().any(|n| **n == **name) && **name != *UNATTRIBUTED {
             names.push(name.to_string());
         }
     }
-    if m.facts.teams().iter().any(|t| **t == *UNATTRIBUTED) && !names.is_empty() {
+    if owners.iter().any(|t| **t == *UNATTRIBUTED) && !names.is_empty() {
         names.push(UNATTRIBUTED.to_owned());
     }
-    let family: Option<Vec<&str>> = match &m.look.scope {
-        Scope::Team(team) => Some(m.roster.family(team)),
-        _ => None,
-    };
+    let family = family(m);
     let split = m.facts.by_team(m.roster);
-    let empty = m.facts.without_owned();
+    let groups = Groups::new(m, window, |_| true);
     names
         .into_iter()
         .filter(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())))
-        .map(|name| {
-            let facts = split.get(name.as_str()).unwrap_or(&empty);
-            let scope = Scope::Team(name.clone());
-            GroupRow { readings: headline_readings(m, facts, &scope, window), name, team: None }
-        })
+        .map(|name| GroupRow { readings: groups.readings(split.get(&name), &Scope::Team(name.clone())), name, team: None })
         .collect()
 }
 
+/// Services are listed on the pages of a team, a service and a metric; on the last with that metric only.
 fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
-    let family: Option<Vec<&str>> = match &m.look.scope {
-        Scope::Team(team) => Some(m.roster.family(team)),
-        _ => None,
-    };
-    let split = m.facts.by_service();
-    let empty = m.facts.without_owned();
+    let family = family(m);
+    let whole = m.look.scope == Scope::Org;
+    let split = if whole && m.look.focus.is_none() { BTreeMap::new() } else { m.facts.by_service() };
+    let groups = Groups::new(m, window, |k| !whole || m.look.focus == Some(k.id));
     m.services
         .iter()
         .filter_map(|name| {
-            let facts = split.get(name.as_str()).unwrap_or(&empty);
-            let owner = m.roster.services.get(name).and_then(|s| s.owner.clone()).or_else(|| facts.main_team().map(|t| t.to_string()));
+            let facts = split.get(name);
+            let configured = m.roster.services.get(name).and_then(|s| s.owner.clone());
+            let owner = configured.or_else(|| facts.and_then(Facts::main_team).map(|t| t.to_string()));
             if let Some(f) = &family
                 && !owner.as_deref().is_some_and(|o| f.contains(&o))
             {
@@ -294,16 +300,44 @@ fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
             if matches!(&m.look.scope, Scope::Service(s) if s != name) {
                 return None;
             }
-            let scope = Scope::Service(name.clone());
-            Some(GroupRow { readings: headline_readings(m, facts, &scope, window), name: name.clone(), team: owner })
+            Some(GroupRow { readings: groups.readings(facts, &Scope::Service(name.clone())), name: name.clone(), team: owner })
         })
         .take(MOST_ROWS)
         .collect()
 }
 
-fn headline_readings(m: &Material<'_>, facts: &Facts, scope: &Scope, window: Window) -> BTreeMap<&'static str, Reading> {
-    let query = Query { facts, scope, window, settings: m.settings, roster: m.roster };
-    CATALOGUE.iter().filter(|k| k.facet_of.is_none()).filter_map(|k| Some((k.id, judged(k.id, &query, m.targets)?))).collect()
+/// The looked-at team and those below it.
+fn family<'a>(m: &Material<'a>) -> Option<Vec<&'a str>> {
+    if let Scope::Team(team) = &m.look.scope { Some(m.roster.family(team)) } else { None }
+}
+
+/// What every line of a group table shares.
+struct Groups<'a> {
+    m: &'a Material<'a>,
+    window: Window,
+    metrics: Vec<&'static str>,
+    earlier: Settings,
+    /// What a group without any fact of its own is judged on.
+    empty: Facts,
+}
+
+impl<'a> Groups<'a> {
+    /// Headline metrics that anything feeds, and the one whose page is open, of those that are `wanted`.
+    fn new(m: &'a Material<'a>, window: Window, wanted: impl Fn(&Metric) -> bool) -> Self {
+        let metrics = CATALOGUE
+            .iter()
+            .filter(|k| (k.facet_of.is_none() || m.look.focus == Some(k.id)) && fed(k.id, m.seen) && wanted(k))
+            .map(|k| k.id)
+            .collect();
+        let earlier = Settings { as_of: window.from, ..m.settings.clone() };
+        Self { m, window, metrics, earlier, empty: m.facts.without_owned() }
+    }
+
+    fn readings(&self, facts: Option<&Facts>, scope: &Scope) -> BTreeMap<&'static str, Reading> {
+        let (m, facts) = (self.m, facts.unwrap_or(&self.empty));
+        let query = Query { facts, scope, window: self.window, settings: m.settings, roster: m.roster };
+        self.metrics.iter().filter_map(|id| Some((*id, judged(id, &query, &self.earlier, m.targets)?))).collect()
+    }
 }
 
 fn markers(deployments: &[Row], incidents: &[Row], facts: &Facts, window: Window) -> Vec<Marker> {
