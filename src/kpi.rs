@@ -11,6 +11,7 @@ pub mod business;
 mod cohort;
 pub mod cost;
 pub mod delivery;
+pub mod dimension;
 pub mod fact;
 pub mod guard;
 pub mod library;

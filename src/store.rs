@@ -80,6 +80,7 @@ pub struct Committed {
 
 /// What facts to load.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "what to load besides, each independent of the others")]
 pub struct FactQuery {
     /// Event measures.
     pub measures: Vec<Measure>,
@@ -93,6 +94,8 @@ pub struct FactQuery {
     pub service: Option<String>,
     /// Fill `Event::key` (and `Cost::key`); without it they are empty, which is what makes wide windows cheap.
     pub keys: bool,
+    /// Fill `Event::dims`; without it they are empty.
+    pub dims: bool,
     /// Whose live series and small records are that name no team; absent: nobody's.
     pub roster: Option<Arc<Roster>>,
     /// Keep live series of one metric and service apart by their labels. Without it counters and histograms are added up.
@@ -322,9 +325,10 @@ impl Held {
             derive::mark_all(tx, self.state.names.homes().chain([0]))?;
             set_meta(tx, "derived_with", &digest)?;
         }
-        if meta(tx, "zone")?.as_deref() != Some(self.zone.name()) {
+        let costs = format!("{} {}", derive::VERSION, self.zone.name());
+        if meta(tx, "zone")?.as_deref() != Some(&costs) {
             cost::mark_all(tx)?;
-            set_meta(tx, "zone", self.zone.name())?;
+            set_meta(tx, "zone", &costs)?;
         }
         self.basis = Some(Basis { configured: configured.clone(), rules: rules.clone(), roster: Arc::clone(&roster) });
         Ok(roster)

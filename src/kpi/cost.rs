@@ -20,7 +20,11 @@ pub use users::{month_named, month_of, whole_months};
 
 pub(super) use self::convert::Purse;
 use self::{convert::in_reporting_currency, users::Active};
-use super::{Query, Settings, fact::Cost, scope::Whose};
+use super::{
+    Query, Settings, dimension,
+    fact::Cost,
+    scope::{By, Whose},
+};
 use crate::domain::{
     Decimal, Time,
     team::UNATTRIBUTED,
@@ -85,7 +89,6 @@ impl Amount {
 struct Lines<'a> {
     costs: Cow<'a, [Cost]>,
     settings: &'a Settings,
-    scope: &'a Scope,
     whose: Whose<'a>,
     in_order: bool,
 }
@@ -95,8 +98,7 @@ const LONGEST_HOURS: i64 = 26;
 
 impl<'a> Lines<'a> {
     fn of(query: &Query<'a>) -> Self {
-        let by_team = matches!(query.scope, Scope::Team(_));
-        Self::new(query, by_team)
+        Self::new(query, matches!(By::of(query.scope), By::Team(_)))
     }
 
     /// With owners; costs that come without are allocated here (the engine does it once, when it loads them).
@@ -109,24 +111,18 @@ impl<'a> Lines<'a> {
             Cow::Borrowed(query.facts.costs.as_slice())
         };
         let in_order = costs.is_sorted_by_key(|c| c.span.from);
-        Self { costs, settings: query.settings, scope: query.scope, whose: Whose::of(query), in_order }
+        Self { costs, settings: query.settings, whose: Whose::of(query), in_order }
     }
 
     fn is_mine(&self, cost: &Cost) -> bool {
-        match self.scope {
-            Scope::Org => true,
-            Scope::Team(team) => match cost.team.as_deref() {
-                Some(UNATTRIBUTED | UNALLOCATED) | None => matches!(team.as_str(), UNATTRIBUTED | UNALLOCATED),
+        match self.whose.by {
+            By::Org | By::Group("month", _) => true,
+            By::Team(team) => match cost.team.as_deref() {
+                Some(UNATTRIBUTED | UNALLOCATED) | None => matches!(team, UNATTRIBUTED | UNALLOCATED),
                 Some(owner) => self.whose.is_mine(owner),
             },
-            Scope::Service(service) => &*cost.service == service,
-            Scope::Group(by, name) => match by.as_str() {
-                "month" => true,
-                "provider" => &*cost.provider == name,
-                "category" => &*cost.category == name,
-                "service" => &*cost.service == name,
-                key => cost.tags.get(key) == Some(name),
-            },
+            By::Service(service) => &*cost.service == service,
+            By::Group(by, value) => dimension::of_cost(cost, by, self.settings.zone).as_deref() == Some(value),
         }
     }
 

@@ -10,10 +10,14 @@
 //! runs, users, …) are kept as the records they are.
 
 mod derived;
+mod dims;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use self::derived::from_derived;
+pub use self::{
+    derived::from_derived,
+    dims::{Dims, OWN, SIZES, size_class},
+};
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
 /// Teams and their shares of one fact; the shares sum to 1. Interned: facts of one owner share one list.
@@ -124,6 +128,8 @@ pub struct Event {
     pub key: Arc<str>,
     /// As the measure says; empty where it has none.
     pub values: Values,
+    /// What it can be cut by besides service, teams and time; filled when asked for.
+    pub dims: Dims,
 }
 
 /// Up to five numbers in place: a board clones events by the hundred thousand, and a heap block each would be most of its

@@ -332,6 +332,7 @@ mod tests {
                     group: list.len() as u64,
                     key: "".into(),
                     values: [*value].into(),
+                    dims: Arc::default(),
                 });
             }
         }

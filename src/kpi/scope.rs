@@ -1,7 +1,7 @@
 //! How much of a fact belongs to a scope: 1, 0, or a share where several teams own it together.
 
 use super::{
-    Query,
+    Query, dimension,
     fact::{Bucket, Event, Owners, flag},
 };
 use crate::domain::{
@@ -9,28 +9,48 @@ use crate::domain::{
     record::{Body, Record},
     team::{Owned, Roster, Subject, UNATTRIBUTED},
     value::Scope,
+    window::Tz,
 };
 
 /// A scope with the teams below it looked up once.
 #[derive(Debug, Clone)]
 pub struct Whose<'a> {
-    scope: &'a Scope,
+    pub(super) by: By<'a>,
     family: Vec<&'a str>,
     roster: &'a Roster,
+    zone: Tz,
+}
+
+/// A scope as facts are asked for it: groups named `team` and `service` are those scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By<'a> {
+    Org,
+    Team(&'a str),
+    Service(&'a str),
+    /// Dimension and value.
+    Group(&'a str, &'a str),
+}
+
+impl<'a> By<'a> {
+    pub(super) fn of(scope: &'a Scope) -> Self {
+        match scope {
+            Scope::Org => Self::Org,
+            Scope::Team(team) => Self::Team(team),
+            Scope::Service(service) => Self::Service(service),
+            Scope::Group(by, team) if by == "team" => Self::Team(team),
+            Scope::Group(by, service) if by == "service" => Self::Service(service),
+            Scope::Group(by, value) => Self::Group(by, value),
+        }
+    }
 }
 
 impl<'a> Whose<'a> {
     /// The scope of a query.
     #[must_use]
     pub fn of(query: &Query<'a>) -> Self {
-        Self::new(query.scope, query.roster)
-    }
-
-    /// A scope and the roster that says which teams are below a team.
-    #[must_use]
-    pub fn new(scope: &'a Scope, roster: &'a Roster) -> Self {
-        let family = if let Scope::Team(team) = scope { roster.family(team) } else { Vec::new() };
-        Self { scope, family, roster }
+        let by = By::of(query.scope);
+        let family = if let By::Team(team) = by { query.roster.family(team) } else { Vec::new() };
+        Self { by, family, roster: query.roster, zone: query.settings.zone }
     }
 
     /// Is this team the scope's, or below it?
@@ -47,14 +67,14 @@ impl<'a> Whose<'a> {
         owners.iter().filter(|(team, _)| self.is_mine(team)).map(|(_, share)| share).sum()
     }
 
-    /// The share of a live bucket, 0 to 1. A group is a label of that name.
+    /// The share of a live bucket, 0 to 1. A group is a dimension and its value.
     #[must_use]
     pub fn bucket(&self, bucket: &Bucket) -> f64 {
-        match self.scope {
-            Scope::Org => 1.0,
-            Scope::Team(_) => self.share(&bucket.teams),
-            Scope::Service(service) => f64::from(u8::from(&*bucket.service == service)),
-            Scope::Group(label, value) => f64::from(u8::from(bucket.labels.get(label) == Some(value))),
+        match self.by {
+            By::Org => 1.0,
+            By::Team(_) => self.share(&bucket.teams),
+            By::Service(service) => f64::from(u8::from(&*bucket.service == service)),
+            By::Group(by, value) => f64::from(u8::from(dimension::of_bucket(bucket, by, self.zone).as_deref() == Some(value))),
         }
     }
 
@@ -62,24 +82,23 @@ impl<'a> Whose<'a> {
     #[must_use]
     pub fn event(&self, event: &Event) -> f64 {
         let again = event.flags & flag::AGAIN != 0;
-        match self.scope {
-            Scope::Service(service) => f64::from(u8::from(&*event.service == service)),
+        match self.by {
+            By::Service(service) => f64::from(u8::from(&*event.service == service)),
             _ if again => 0.0,
-            Scope::Org => 1.0,
-            Scope::Team(_) => self.share(&event.teams),
-            Scope::Group(..) => 0.0,
+            By::Org => 1.0,
+            By::Team(_) => self.share(&event.teams),
+            By::Group(by, value) => f64::from(u8::from(dimension::of_event(event, by, self.zone).as_deref() == Some(value))),
         }
     }
 
     /// Whether a record is the scope's: by its explicit team, else by who owns its service or repository.
     #[must_use]
     pub fn record(&self, record: &Record) -> bool {
-        match self.scope {
-            Scope::Org => true,
-            Scope::Team(_) => self.is_mine(owner(record, self.roster).unwrap_or(UNATTRIBUTED)),
-            Scope::Service(service) => record.service.as_deref() == Some(service) || project(record) == Some(service),
-            Scope::Group(label, value) if label == "project" => project(record) == Some(value),
-            Scope::Group(label, value) => record.labels.get(label) == Some(value),
+        match self.by {
+            By::Org => true,
+            By::Team(_) => self.is_mine(owner(record, self.roster).unwrap_or(UNATTRIBUTED)),
+            By::Service(service) => record.service.as_deref() == Some(service) || project(record) == Some(service),
+            By::Group(by, value) => dimension::of_record(record, by, self.zone).as_deref() == Some(value),
         }
     }
 }
@@ -106,7 +125,7 @@ pub fn owned<'a>(roster: &'a Roster, subject: Subject, name: Option<&str>, at: O
 }
 
 /// The project a measurement names.
-fn project(record: &Record) -> Option<&str> {
+pub(super) fn project(record: &Record) -> Option<&str> {
     match &record.body {
         Body::Quality(q) => Some(&q.project),
         Body::TestRun(t) => Some(&t.suite),
@@ -139,7 +158,37 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        domain::window::{Window, from_millis},
+        kpi::{Settings, fact::Facts},
+    };
+
+    #[test]
+    fn a_group_is_a_dimension_and_team_and_service_are_among_them() {
+        let (settings, roster, facts) = (Settings::default(), Roster::default(), Facts::default());
+        let whole = Event {
+            at: from_millis(0),
+            service: "pay".into(),
+            teams: Arc::new([("red".into(), 0.25), ("blue".into(), 0.75)]),
+            flags: 0,
+            group: 0,
+            key: "".into(),
+            values: [].into(),
+            dims: Arc::new([("region".into(), "eu".into())]),
+        };
+        let share = |by: &str, value: &str, event: &Event| {
+            let scope = Scope::Group(by.into(), value.into());
+            let window = Window::new(event.at, event.at);
+            Whose::of(&Query { facts: &facts, scope: &scope, window, settings: &settings, roster: &roster }).event(event)
+        };
+        let asked = [("region", "eu"), ("region", "us"), ("size", "S"), ("team", "red"), ("service", "pay"), ("weekday", "Thu")];
+        assert_eq!(asked.map(|(by, value)| share(by, value, &whole)), [1.0, 0.0, 0.0, 0.25, 1.0, 1.0]);
+        let again = Event { flags: flag::AGAIN, ..whole };
+        assert_eq!(asked.map(|(by, value)| share(by, value, &again)), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    }
 
     #[test]
     fn names_match_as_in_file_names() {

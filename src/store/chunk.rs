@@ -2,17 +2,30 @@
 //!
 //! A board reads hundreds of thousands of facts at once, so columns have fixed widths, constant columns shrink to one
 //! cell, owners are written once per chunk, and the record behind a fact is its row number, looked up only when asked for.
+//! Dimensions are written once per chunk too, last, so that who does not ask for them does not read them. A label with more
+//! than [`MOST_VALUES`] values in a chunk is left out of that chunk: a build number is no dimension, and would be written
+//! once per fact.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     domain::window::from_millis,
-    kpi::fact::{Event, Owners, Values},
+    kpi::fact::{Dims, Event, OWN, Owners, Values},
 };
 
 /// Length of a chunk's span: 28 UTC days counted from the epoch. Longer spans make fewer chunks to open, shorter ones less
 /// to write again when a fact changes.
 pub(super) const SPAN_MS: i64 = 28 * 86_400_000;
+
+/// Most values of one label within a chunk.
+const MOST_VALUES: usize = 64;
+
+/// Most different sets of dimensions within a chunk; where there are more, the labels with the most values go first. 16
+/// dimensions a set, their words still fit 16 bits.
+const MOST_SETS: usize = 2_000;
 
 /// The span of an instant.
 pub(super) fn span(at_ms: i64) -> i64 {
@@ -44,6 +57,7 @@ pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
         out.push(0);
         all().for_each(|v| out.extend(v.to_le_bytes()));
     }
+    pack_dims(&mut out, events);
     out
 }
 
@@ -84,6 +98,79 @@ fn pack_owners(out: &mut Vec<u8>, events: &[(i64, &Event)]) -> Vec<u16> {
     index
 }
 
+/// The words that occur, the sets as numbers of words, and the set of each event.
+fn pack_dims(out: &mut Vec<u8>, events: &[(i64, &Event)]) {
+    // Lists are interned, so a glance at where they lie tells most of them apart.
+    let (mut seen, mut lists): (HashMap<*const (), usize>, Vec<&Dims>) = (HashMap::new(), Vec::new());
+    let list_of: Vec<usize> = events
+        .iter()
+        .map(|(_, e)| {
+            *seen.entry(Arc::as_ptr(&e.dims).cast()).or_insert_with(|| {
+                lists.push(&e.dims);
+                lists.len() - 1
+            })
+        })
+        .collect();
+    let left_out = left_out(&lists);
+    let (mut sets, mut words): (Vec<Set<'_>>, Vec<&str>) = (Vec::new(), Vec::new());
+    let (mut known, mut numbers): (HashMap<Set<'_>, u16>, HashMap<&str, u16>) = (HashMap::new(), HashMap::new());
+    let set_of: Vec<u16> = lists
+        .iter()
+        .map(|list| {
+            // The last set is the empty one, for what does not fit.
+            let set = if sets.len() < MOST_SETS { without(list, &left_out) } else { Set::new() };
+            *known.entry(set).or_insert_with_key(|set| {
+                for word in set.iter().flat_map(|(name, value)| [*name, *value]) {
+                    numbers.entry(word).or_insert_with(|| {
+                        words.push(word);
+                        u16::try_from(words.len() - 1).unwrap_or(u16::MAX)
+                    });
+                }
+                sets.push(set.clone());
+                u16::try_from(sets.len() - 1).unwrap_or(u16::MAX)
+            })
+        })
+        .collect();
+    out.extend(u16::try_from(words.len()).unwrap_or(u16::MAX).to_le_bytes());
+    for word in &words {
+        out.extend(u16::try_from(word.len()).unwrap_or(u16::MAX).to_le_bytes());
+        out.extend(word.as_bytes());
+    }
+    out.extend(u16::try_from(sets.len()).unwrap_or(u16::MAX).to_le_bytes());
+    for set in &sets {
+        out.push(u8::try_from(set.len()).unwrap_or(u8::MAX));
+        for word in set.iter().flat_map(|(name, value)| [name, value]) {
+            out.extend(numbers[word].to_le_bytes());
+        }
+    }
+    column(out, &list_of, |list| set_of[*list].to_le_bytes());
+}
+
+type Set<'a> = Vec<(&'a str, &'a str)>;
+
+fn without<'a>(list: &'a Dims, left_out: &BTreeSet<&str>) -> Set<'a> {
+    list.iter().map(|(name, value)| (&**name, &**value)).filter(|(name, _)| !left_out.contains(name)).collect()
+}
+
+/// Labels with too many values to be a dimension of this chunk.
+fn left_out<'a>(lists: &[&'a Dims]) -> BTreeSet<&'a str> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in lists.iter().flat_map(|l| l.iter()).filter(|(name, _)| !OWN.contains(&&**name)) {
+        values.entry(name).or_default().insert(value);
+    }
+    let mut labels: Vec<(usize, &str)> = values.into_iter().map(|(name, values)| (values.len(), name)).collect();
+    labels.sort_unstable();
+    let mut out = BTreeSet::new();
+    while let Some((count, name)) = labels.pop() {
+        let fits = || lists.len() <= MOST_SETS || lists.iter().map(|l| without(l, &out)).collect::<BTreeSet<_>>().len() < MOST_SETS;
+        if count <= MOST_VALUES && fits() {
+            break;
+        }
+        out.insert(name);
+    }
+    out
+}
+
 /// A packed chunk, taken apart without copying.
 #[derive(Debug)]
 pub(super) struct View<'a> {
@@ -99,6 +186,8 @@ pub(super) struct View<'a> {
     starts: Vec<u32>,
     whole: bool,
     values: &'a [u8],
+    /// Sets of dimensions and which one each event has; `None` when not asked for.
+    dims: Option<(Vec<Dims>, Cells<'a, 2>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,11 +205,12 @@ impl<const N: usize> Cells<'_, N> {
     }
 }
 
-/// Lists of owners seen so far, so that facts of one owner share one list.
+/// Lists of owners and words seen so far, so that facts of one owner share one list.
 #[derive(Debug, Default)]
 pub(super) struct Interned {
     lists: HashMap<Box<[u8]>, Owners>,
-    teams: HashMap<Box<str>, Arc<str>>,
+    words: HashMap<Box<str>, Arc<str>>,
+    nothing: Dims,
 }
 
 impl Interned {
@@ -132,20 +222,43 @@ impl Interned {
         while !rest.is_empty() {
             let length = usize::from(u16::from_le_bytes(take(&mut rest)?));
             let name = std::str::from_utf8(cut(&mut rest, length)?).ok()?;
-            list.push((self.team(name), f64::from_le_bytes(take(&mut rest)?)));
+            list.push((self.word(name), f64::from_le_bytes(take(&mut rest)?)));
         }
         let list: Owners = list.into();
         self.lists.insert(bytes.into(), Arc::clone(&list));
         Some(list)
     }
 
-    pub(super) fn team(&mut self, name: &str) -> Arc<str> {
-        if let Some(team) = self.teams.get(name) {
-            return Arc::clone(team);
+    /// What stands at the end of a chunk; chunks written before there were dimensions have none.
+    fn dims<'a>(&mut self, mut rest: &'a [u8], len: usize) -> Option<(Vec<Dims>, Cells<'a, 2>)> {
+        if rest.is_empty() {
+            return Some((vec![Arc::clone(&self.nothing)], Cells { bytes: &[0, 0], same: true }));
         }
-        let team: Arc<str> = Arc::from(name);
-        self.teams.insert(name.into(), Arc::clone(&team));
-        team
+        let mut words = Vec::new();
+        for _ in 0..u16::from_le_bytes(take(&mut rest)?) {
+            let length = usize::from(u16::from_le_bytes(take(&mut rest)?));
+            words.push(self.word(std::str::from_utf8(cut(&mut rest, length)?).ok()?));
+        }
+        let mut sets = Vec::new();
+        for _ in 0..u16::from_le_bytes(take(&mut rest)?) {
+            let [count] = take(&mut rest)?;
+            let mut set = Vec::with_capacity(usize::from(count));
+            for _ in 0..count {
+                let mut word = || words.get(usize::from(u16::from_le_bytes(take(&mut rest)?))).map(Arc::clone);
+                set.push((word()?, word()?));
+            }
+            sets.push(set.into());
+        }
+        Some((sets, cells(&mut rest, len)?))
+    }
+
+    fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(word) = self.words.get(text) {
+            return Arc::clone(word);
+        }
+        let word: Arc<str> = Arc::from(text);
+        self.words.insert(text.into(), Arc::clone(&word));
+        word
     }
 }
 
@@ -166,8 +279,8 @@ fn cells<'a, const N: usize>(rest: &mut &'a [u8], len: usize) -> Option<Cells<'a
 }
 
 impl<'a> View<'a> {
-    /// `None` when the bytes are not a chunk.
-    pub(super) fn new(bytes: &'a [u8], interned: &mut Interned) -> Option<Self> {
+    /// `None` when the bytes are not a chunk. Events have dimensions when `dims` asks for them.
+    pub(super) fn new(bytes: &'a [u8], interned: &mut Interned, dims: bool) -> Option<Self> {
         let mut rest = bytes;
         let len = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
         let at = cut(&mut rest, len.checked_mul(4)?)?;
@@ -193,7 +306,8 @@ impl<'a> View<'a> {
         }
         let width = if whole == 1 { 4 } else { 8 };
         let values = cut(&mut rest, usize::try_from(total).ok()? * width)?;
-        Some(Self { len, at, flags, owners, owner, group, row, arity, starts, whole: whole == 1, values })
+        let dims = if dims { Some(interned.dims(rest, len)?) } else { None };
+        Some(Self { len, at, flags, owners, owner, group, row, arity, starts, whole: whole == 1, values, dims })
     }
 
     /// Milliseconds of an event after the start of the span; ascending.
@@ -216,7 +330,7 @@ impl<'a> View<'a> {
         i64::from_le_bytes(self.row.at(i))
     }
 
-    /// The event itself; `None` when its owners are missing from the chunk.
+    /// The event itself; `None` when its owners or dimensions are missing from the chunk.
     pub(super) fn event(&self, i: usize, span: i64, service: &Arc<str>, key: Arc<str>) -> Option<Event> {
         Some(Event {
             at: from_millis(span * SPAN_MS + i64::from(self.offset(i))),
@@ -226,6 +340,10 @@ impl<'a> View<'a> {
             group: u64::from_le_bytes(self.group.at(i)),
             key,
             values: self.values_of(i),
+            dims: match &self.dims {
+                Some((sets, set)) => Arc::clone(sets.get(usize::from(u16::from_le_bytes(set.at(i))))?),
+                None => Dims::default(),
+            },
         })
     }
 
@@ -263,6 +381,7 @@ mod tests {
             group,
             key: Arc::from(""),
             values: values.into(),
+            dims: Arc::default(),
         }
     }
 
@@ -270,21 +389,30 @@ mod tests {
         let mut rows: Vec<(i64, &Event)> = events.iter().enumerate().map(|(i, e)| (i64::try_from(i).unwrap(), e)).collect();
         let bytes = pack(span, &mut rows);
         let mut interned = Interned::default();
-        let view = View::new(&bytes, &mut interned).unwrap();
+        let view = View::new(&bytes, &mut interned, true).unwrap();
         (0..view.len).map(|i| view.event(i, span, &Arc::from("pay"), Arc::from("")).unwrap()).collect()
+    }
+
+    fn any_dims() -> impl Strategy<Value = Dims> {
+        prop::collection::btree_map("[a-d]", "[a-zü]{1,3}", 0..4).prop_map(|m| dims(m.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    }
+
+    fn dims<'a>(list: impl IntoIterator<Item = (&'a str, &'a str)>) -> Dims {
+        list.into_iter().map(|(k, v)| (Arc::from(k), Arc::from(v))).collect()
     }
 
     proptest! {
         #[test]
         fn what_is_packed_comes_out_again(
-            list in prop::collection::vec((0..SPAN_MS, 0usize..3, any::<u16>(), any::<u64>(), prop::collection::vec(-1e12f64..1e12, 0..=5)), 1..40),
+            list in prop::collection::vec((0..SPAN_MS, 0usize..3, any::<u16>(), any::<u64>(), prop::collection::vec(-1e12f64..1e12, 0..=5), any_dims()), 1..40),
             same in any::<bool>(), span in -3000i64..3000,
         ) {
             let owners: [&[(&str, f64)]; 3] = [&[("a", 1.0)], &[("b", 0.25), ("ü", 0.75)], &[]];
             let mut events: Vec<Event> = list.iter()
-                .map(|(at, o, flags, group, values)| {
+                .map(|(at, o, flags, group, values, dims)| {
                     let values: Vec<f64> = if same { vec![values.len() as f64] } else { values.clone() };
-                    event(span * SPAN_MS + at, owners[if same { 0 } else { *o }], *flags, *group, &values)
+                    let event = event(span * SPAN_MS + at, owners[if same { 0 } else { *o }], *flags, *group, &values);
+                    Event { dims: if same { Arc::default() } else { dims.clone() }, ..event }
                 }).collect();
             events.sort_by_key(|e| e.at);
             let out = round(span, &events);
@@ -296,12 +424,47 @@ mod tests {
 
         #[test]
         fn bytes_that_are_no_chunk_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(view) = View::new(&bytes, &mut Interned::default()) {
+            if let Some(view) = View::new(&bytes, &mut Interned::default(), true) {
                 for i in 0..view.len.min(50) {
                     let _ = view.event(i, 0, &Arc::from(""), Arc::from(""));
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_label_with_too_many_values_is_left_out_and_our_own_dimensions_never_are() {
+        let events: Vec<Event> = (0..100)
+            .map(|i| {
+                let (build, repo, region) = (format!("build-{i}"), format!("repo-{i}"), ["eu", "us"][i % 2]);
+                let dims = dims([("build", &*build), ("region", region), ("repo", &*repo)]);
+                Event { dims, ..event(i64::try_from(i).unwrap(), &[], 0, 0, &[]) }
+            })
+            .collect();
+        let out = round(0, &events);
+        assert_eq!(out[7].dims, dims([("region", "us"), ("repo", "repo-7")]));
+    }
+
+    #[test]
+    fn where_sets_are_too_many_the_labels_with_most_values_go_first() {
+        let events: Vec<Event> = (0..4_000)
+            .map(|i| {
+                let (a, b, c) = (format!("a{}", i % 60), format!("b{}", i / 60 % 60), format!("c{}", i % 3));
+                Event { dims: dims([("a", &*a), ("b", &*b), ("c", &*c)]), ..event(i, &[], 0, 0, &[]) }
+            })
+            .collect();
+        let out = round(0, &events);
+        assert_eq!(out[61].dims, dims([("a", "a1"), ("c", "c1")]));
+    }
+
+    #[test]
+    fn a_chunk_from_before_there_were_dimensions_reads_as_without() {
+        let events = [event(5, &[("a", 1.0)], 3, 4, &[1.0])];
+        let bytes = pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>());
+        let dims = 2 + 2 + 1 + 1 + 2;
+        let view = View::new(&bytes[..bytes.len() - dims], &mut Interned::default(), true)
+            .map(|v| v.event(0, 0, &Arc::from("pay"), Arc::from("")));
+        assert_eq!(view, Some(Some(events[0].clone())));
     }
 
     #[test]

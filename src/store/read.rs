@@ -44,7 +44,7 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     // A service no record names has no chunks.
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
     for measure in &query.measures {
-        let events = events(conn, names, *measure, window, place, query.keys, &mut interned)?;
+        let events = events(conn, names, *measure, window, place, query, &mut interned)?;
         facts.events.insert(*measure, events);
     }
     if !query.live.is_empty() {
@@ -66,7 +66,7 @@ fn events(
     measure: Measure,
     window: Window,
     place: Option<i64>,
-    keys: bool,
+    query: &FactQuery,
     interned: &mut Interned,
 ) -> rusqlite::Result<Vec<Event>> {
     let (from, to) = (millis(window.from), millis(window.to));
@@ -86,7 +86,7 @@ fn events(
         order.clear();
         spots.clear();
         for (n, packed) in span.iter().enumerate() {
-            let view = View::new(&packed.body, interned).ok_or_else(|| damaged("fact chunk"))?;
+            let view = View::new(&packed.body, interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
             let from = if carries(measure) { 0 } else { view.first_at(from - start) };
             let to = view.first_at(to - start);
             for i in from..to {
@@ -102,7 +102,7 @@ fn events(
             let (offset, (n, i)) = (spot >> 32, spots[(spot & 0xffff_ffff) as usize]);
             let (view, service) = &views[n as usize];
             let i = i as usize;
-            let key = if keys { key(conn, names, view.row(i), &mut known)? } else { Arc::clone(&nothing) };
+            let key = if query.keys { key(conn, names, view.row(i), &mut known)? } else { Arc::clone(&nothing) };
             let event = view.event(i, span[0].span, service, key).ok_or_else(|| damaged("fact chunk"))?;
             let inside = !carried && start + offset.cast_signed() >= from;
             if inside || derive::matters_until(measure as i64, &event) > from {

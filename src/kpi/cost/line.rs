@@ -68,10 +68,13 @@ fn period(record: &Record, line: &CostLine) -> Option<Window> {
     Some(Window::new(start, end.unwrap_or(start)))
 }
 
-/// FOCUS tags, and the record's labels where no tag has that name.
+/// FOCUS tags, the record's labels where no tag has that name, and the region where neither names one.
 fn tags(record: &Record, line: &CostLine) -> BTreeMap<String, String> {
     let mut tags = record.labels.clone();
     tags.extend(line.tags.iter().map(|(k, v)| (k.clone(), v.clone())));
+    if let Some(region) = &line.region_id {
+        tags.entry("region".into()).or_insert_with(|| region.clone());
+    }
     tags
 }
 

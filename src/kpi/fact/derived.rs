@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Event, Measure, Owners, STILL_OPEN, Values, flag};
+use super::{
+    Event, Measure, Owners, STILL_OPEN, Values,
+    dims::{self, Dims},
+    flag,
+};
 use crate::{
     domain::{
         Time,
@@ -27,10 +31,14 @@ pub fn from_derived(records: &[Record], derived: &Derived, _rules: &Rules) -> BT
     let mut writer = Writer {
         records: ledger::newest(records).filter(|r| !matches!(r.body, Body::Commit(_))).map(|r| (r.key(), r)).collect(),
         derived,
+        shipped_lines: HashMap::new(),
         words: HashMap::new(),
         owners: HashMap::new(),
+        dims: HashMap::new(),
         out: BTreeMap::new(),
     };
+    writer.take_shipped_commits(records);
+    writer.shipped_lines = dims::shipped_lines(&writer.records, derived);
     writer.deployments();
     for shipment in &derived.shipments {
         writer.shipment(shipment);
@@ -49,12 +57,26 @@ fn group(parts: [&str; 2]) -> u64 {
 struct Writer<'a> {
     records: HashMap<String, &'a Record>,
     derived: &'a Derived,
+    /// Lines of code that a deployment (key) shipped.
+    shipped_lines: HashMap<&'a str, i64>,
     words: HashMap<String, Arc<str>>,
     owners: HashMap<String, Owners>,
+    /// Sets seen so far, so that equal ones are one.
+    dims: HashMap<Vec<(&'a str, &'a str)>, Dims>,
     out: BTreeMap<Measure, Vec<Event>>,
 }
 
 impl<'a> Writer<'a> {
+    /// Commits are many and mostly nobody's fact; only those that were shipped as they are, without a change, are looked at.
+    fn take_shipped_commits(&mut self, records: &'a [Record]) {
+        let bare: BTreeSet<&str> =
+            self.derived.shipments.iter().map(|s| s.change.as_str()).filter(|k| !self.records.contains_key(*k)).collect();
+        if !bare.is_empty() {
+            let commits = ledger::newest(records).filter(|r| matches!(r.body, Body::Commit(_))).map(|r| (r.key(), r));
+            self.records.extend(commits.filter(|(key, _)| bare.contains(key.as_str())));
+        }
+    }
+
     fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.words.get(text) {
             return Arc::clone(known);
@@ -84,6 +106,17 @@ impl<'a> Writer<'a> {
         owners
     }
 
+    fn dims(&mut self, key: &str) -> Dims {
+        let Some(record) = self.records.get(key).copied() else { return Dims::default() };
+        let set = dims::of(record, self.derived.classes.get(key), self.shipped_lines.get(key).copied());
+        if let Some(known) = self.dims.get(&set) {
+            return Arc::clone(known);
+        }
+        let dims: Dims = set.iter().map(|(name, value)| (self.word(name), self.word(value))).collect();
+        self.dims.insert(set, Arc::clone(&dims));
+        dims
+    }
+
     fn deployment_of(&self, key: &str) -> Option<(&'a Record, &'a Deployment)> {
         let record = *self.records.get(key)?;
         match &record.body {
@@ -101,6 +134,7 @@ impl<'a> Writer<'a> {
             group: group(["", key]),
             key: key.into(),
             values: Values::default(),
+            dims: self.dims(key),
         }
     }
 

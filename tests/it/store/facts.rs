@@ -54,6 +54,7 @@ fn deployment(i: u8, service_no: u8, when: i64, with_repo: bool, ok: bool, ships
         ..Deployment::default()
     };
     let mut r = Record::new("ci", format!("deploy-{i}"), Body::Deployment(body));
+    r.labels = [("region".to_owned(), ["eu", "us"][usize::from(i % 2)].to_owned())].into();
     r.service = Some(service(service_no));
     r.repo = with_repo.then(|| repo(repo_of(service_no)));
     r.env_tier = Some("production".into());
@@ -63,6 +64,7 @@ fn deployment(i: u8, service_no: u8, when: i64, with_repo: bool, ok: bool, ships
 fn change(i: u8, repo_no: u8, opened: i64, merged: Option<i64>, commits: u8) -> Record {
     let body = Change {
         title: format!("change {i}"),
+        additions: i.is_multiple_of(4).then_some(i64::from(i) * 30),
         author_is_bot: i.is_multiple_of(7),
         opened_at: Some(minute(opened)),
         first_review_at: i.is_multiple_of(2).then(|| minute(opened + 5)),
@@ -85,6 +87,7 @@ fn change(i: u8, repo_no: u8, opened: i64, merged: Option<i64>, commits: u8) -> 
 fn incident(i: u8, services: &[u8], when: i64, length: Option<i64>, caused_by: Option<u8>) -> Record {
     let body = Incident {
         title: format!("incident {i}"),
+        severity: i.is_multiple_of(3).then(|| "sev1".into()),
         services: services.iter().map(|s| service(*s)).collect(),
         started_at: Some(minute(when)),
         resolved_at: length.map(|l| minute(when + l)),
@@ -212,7 +215,7 @@ proptest! {
 
         let reader = store.reader().unwrap();
         let window = Window::new(minute(from), minute(from + length));
-        let query = FactQuery { measures: Measure::ALL.to_vec(), keys: true, ..FactQuery::default() };
+        let query = FactQuery { measures: Measure::ALL.to_vec(), keys: true, dims: true, ..FactQuery::default() };
         let stored = reader.facts(&query, window).unwrap();
         for measure in Measure::ALL {
             let wanted: Vec<Event> = facts.get(&measure).into_iter().flatten().filter(|e| matters(measure, e, window)).cloned().collect();

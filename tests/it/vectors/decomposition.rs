@@ -81,6 +81,7 @@ fn fractional(vector: &Vector, input: &Object, expect: &Expect) -> Result<Readin
             group: i as u64,
             key: d["id"].as_str().unwrap_or_default().into(),
             values: Values::default(),
+            dims: Arc::default(),
         });
     }
     if expect.metric == "weights" {

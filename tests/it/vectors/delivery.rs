@@ -51,6 +51,7 @@ fn facts(vector: &Vector, expect: &Expect, setup: &Setup) -> Result<Facts, Strin
                     group: 0,
                     key: format!("{team}-{i}").as_str().into(),
                     values: Values::from([value]),
+                    dims: Arc::default(),
                 });
             }
         }
