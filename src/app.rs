@@ -165,6 +165,8 @@ pub struct App {
     overlay: Overlay,
     cross: Option<Time>,
     full: bool,
+    /// Dimension the why panel shows; `None`: the best.
+    cut: Option<String>,
     notice: Option<String>,
 }
 
@@ -211,6 +213,7 @@ impl App {
             overlay: Overlay::None,
             cross: None,
             full: false,
+            cut: None,
             notice: None,
         })
     }
@@ -549,6 +552,12 @@ impl App {
     #[must_use]
     pub fn full(&self) -> bool {
         self.full
+    }
+
+    /// The dimension the why panel was asked to show.
+    #[must_use]
+    pub fn cut_name(&self) -> Option<&str> {
+        self.cut.as_deref()
     }
 
     /// Names, titles and money are hidden.

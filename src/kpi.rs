@@ -21,6 +21,7 @@ pub mod reliability;
 pub mod restore;
 pub mod scope;
 pub mod split;
+pub mod why;
 
 use crate::domain::{
     Time,

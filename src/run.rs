@@ -24,6 +24,7 @@ mod table;
 mod terminal;
 mod tty;
 mod when;
+mod why;
 
 use std::io::{self, Write};
 
@@ -98,6 +99,7 @@ fn dispatch(cli: args::Cli, out: &mut dyn Write) -> Ended {
         None => live::run(&global, &live),
         Some(args::Command::Check(a)) => check::run(&global, &a, out),
         Some(args::Command::Kpi(a)) => kpi::run(&global, &a, out),
+        Some(args::Command::Why(a)) => why::run(&global, &a, out),
         Some(args::Command::Events(a)) => events::run(&global, &a, out),
         Some(args::Command::Explain(a)) => explain::run(&global, &a, out),
         Some(args::Command::Import(a)) => import::run(&global, &a, out),

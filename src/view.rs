@@ -40,6 +40,7 @@ pub mod summary;
 pub mod text;
 pub mod theme;
 pub mod tiny;
+pub mod why;
 
 use crossterm::event::{Event, MouseButton, MouseEventKind};
 use ratatui::{

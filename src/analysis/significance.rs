@@ -281,43 +281,86 @@ pub const ALPHA: f64 = 0.05;
 /// A change smaller than this, relative to before, does not matter however sure it is.
 pub const MIN_EFFECT: f64 = 0.10;
 
-/// A ratio of counts: Fisher where any cell is below 10, else Newcombe's interval; at least 10 on each side.
+/// A test of a change: which, how unlikely chance alone is, and the interval of the difference where the test gives one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Test {
+    /// Its name.
+    pub name: &'static str,
+    /// Two-sided p.
+    pub p: f64,
+    /// 95 % interval of the difference.
+    pub interval: Option<(f64, f64)>,
+    /// More than chance, on its own.
+    pub sure: bool,
+}
+
+impl Test {
+    /// One whose p decides.
+    #[must_use]
+    pub fn by_p(name: &'static str, p: f64) -> Self {
+        Self { name, p, interval: None, sure: p < ALPHA }
+    }
+}
+
+/// A ratio of counts: Fisher where any cell is below 10, else Newcombe's interval decides. `None` below 10 on a side.
 #[must_use]
-pub fn ratio_verdict(before: (u64, u64), now: (u64, u64)) -> Verdict {
+pub fn ratio_test(before: (u64, u64), now: (u64, u64)) -> Option<Test> {
     let ((k0, n0), (k1, n1)) = (before, now);
     if n0 < 10 || n1 < 10 || k0 > n0 || k1 > n1 {
-        return Verdict::Insufficient;
+        return None;
     }
+    let pair = |(k, n): (u64, u64)| (k as f64, n as f64);
+    let interval = newcombe(pair(before), pair(now));
     let small = [k0, n0 - k0, k1, n1 - k1].iter().any(|c| *c < 10);
-    let sure = if small && index(n0 + n1) >= MANY {
+    if small && index(n0 + n1) >= MANY {
         // Rare among many: the rarer outcome is as good as a count over an exposure, and far cheaper.
         let rare = if k0 + k1 <= (n0 - k0) + (n1 - k1) { (k0, k1) } else { (n0 - k0, n1 - k1) };
-        rates((rare.0, n0 as f64), (rare.1, n1 as f64)).is_some_and(|p| p < ALPHA)
-    } else if small {
-        fisher(before, now).is_some_and(|p| p < ALPHA)
-    } else {
-        let pair = |(k, n): (u64, u64)| (k as f64, n as f64);
-        newcombe(pair(before), pair(now)).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
-    };
-    verdict(sure, k0 as f64 / n0 as f64, k1 as f64 / n1 as f64)
-}
-
-/// Two counts over exposures; at least 10 together.
-#[must_use]
-pub fn rate_verdict((n0, t0): (u64, f64), (n1, t1): (u64, f64)) -> Verdict {
-    match rates((n0, t0), (n1, t1)) {
-        Some(p) if n0 + n1 >= 10 => verdict(p < ALPHA, n0 as f64 / t0, n1 as f64 / t1),
-        _ => Verdict::Insufficient,
+        return Some(Test { interval, ..Test::by_p("conditional binomial", rates((rare.0, n0 as f64), (rare.1, n1 as f64))?) });
     }
+    if small {
+        return Some(Test { interval, ..Test::by_p("Fisher", fisher(before, now)?) });
+    }
+    let (low, high) = interval?;
+    let pooled = (k0 + k1) as f64 / (n0 + n1) as f64;
+    let error = (pooled * (1.0 - pooled) * (1.0 / n0 as f64 + 1.0 / n1 as f64)).sqrt();
+    let z = (k1 as f64 / n1 as f64 - k0 as f64 / n0 as f64) / error;
+    Some(Test { name: "Newcombe", p: two_sided(z), interval, sure: low > 0.0 || high < 0.0 })
 }
 
-/// Two samples of durations; at least 8 each. `centre` are the values shown (medians, means), for the size of the effect.
+/// The verdict of [`ratio_test`].
+#[must_use]
+pub fn ratio_verdict(before: (u64, u64), now: (u64, u64)) -> Verdict {
+    let share = |(k, n): (u64, u64)| k as f64 / n as f64;
+    ratio_test(before, now).map_or(Verdict::Insufficient, |t| verdict(t.sure, share(before), share(now)))
+}
+
+/// Two counts over exposures; `None` below 10 together.
+#[must_use]
+pub fn rate_test((n0, t0): (u64, f64), (n1, t1): (u64, f64)) -> Option<Test> {
+    let p = rates((n0, t0), (n1, t1)).filter(|_| n0 + n1 >= 10)?;
+    Some(Test::by_p("conditional binomial", p))
+}
+
+/// The verdict of [`rate_test`].
+#[must_use]
+pub fn rate_verdict(before: (u64, f64), now: (u64, f64)) -> Verdict {
+    let rate = |(n, t): (u64, f64)| n as f64 / t;
+    rate_test(before, now).map_or(Verdict::Insufficient, |t| verdict(t.sure, rate(before), rate(now)))
+}
+
+/// Two samples of durations; `None` below 8 each.
+#[must_use]
+pub fn values_test(before: &[f64], now: &[f64]) -> Option<Test> {
+    if before.len() < 8 || now.len() < 8 {
+        return None;
+    }
+    Some(Test::by_p("Mann-Whitney", mann_whitney(before, now)?))
+}
+
+/// The verdict of [`values_test`]. `centre` are the values shown (medians, means), for the size of the effect.
 #[must_use]
 pub fn values_verdict(before: &[f64], now: &[f64], centre: (f64, f64)) -> Verdict {
-    if before.len() < 8 || now.len() < 8 {
-        return Verdict::Insufficient;
-    }
-    mann_whitney(before, now).map_or(Verdict::Insufficient, |p| verdict(p < ALPHA, centre.0, centre.1))
+    values_test(before, now).map_or(Verdict::Insufficient, |t| verdict(t.sure, centre.0, centre.1))
 }
 
 /// Significant when the test is sure and the change is at least [`MIN_EFFECT`] of what was before.

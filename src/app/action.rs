@@ -56,6 +56,8 @@ pub enum Action {
     GoTo,
     Invert,
     Full,
+    Why,
+    BreakDown,
     Privacy,
     Theme,
     Snapshot,
@@ -182,6 +184,9 @@ fn listing(app: &App) -> bool {
 fn on_source(app: &App) -> bool {
     matches!(app.place(), Place::Tab(Tab::Sources)) && !app.health().is_empty()
 }
+fn has_cuts(app: &App) -> bool {
+    on_kpi(app) && app.board().and_then(|b| b.why.as_ref()).is_some_and(|why| super::item::cuts(why).count() > 1)
+}
 fn on_kpi(app: &App) -> bool {
     matches!(app.place(), Place::Kpi(_))
 }
@@ -240,6 +245,8 @@ pub const ACTIONS: &[Row] = &[
     row(A::Live, "live", &["0", "="], "live", Time, "back to now, and on with the picture", in_past),
     row(A::GoTo, "go_to", &["g"], "go to time", Time, "show what was known at a moment: 2026-03-31, 2026-03-31 14:05, -3d", always),
     row(A::Invert, "invert", &["!"], "invert filter", Show, "keep what the filter does not match", filtered),
+    hint(4, row(A::Why, "why", &["w"], "why", Show, "why this KPI moved: who accounts for it, which records, what coincides", has_metric)),
+    hint(5, row(A::BreakDown, "break_down", &["b"], "by", Show, "break the change down by the next dimension", has_cuts)),
     row(A::Full, "full", &["f", "z"], "full chart", Show, "the chart alone, and back", on_kpi),
     row(A::Privacy, "privacy", &["x"], "privacy", Show, "hide names, titles and money for screen sharing", always),
     row(A::Theme, "theme", &["T"], "theme", Show, "the next theme", always),

@@ -10,9 +10,12 @@ use crate::{
     domain::{
         health::SourceHealth,
         metric::{self, Metric},
-        value::{Reading, Status},
+        value::{Reading, Scope, Status},
     },
-    kpi::board::{Board, GroupRow, Row},
+    kpi::{
+        board::{Board, GroupRow, Row},
+        why::{self, Cut, Why},
+    },
 };
 
 /// One selectable thing.
@@ -28,6 +31,12 @@ pub enum Item<'a> {
     Row(&'a Row),
     /// A related record outside this board.
     Key(&'a str),
+    /// A group's contribution to a change, with its dimension.
+    Part(&'a str, &'a why::Part),
+    /// A record that moved a value.
+    Moved(&'a why::Moved),
+    /// What happened just before a shift.
+    Suspect(&'a why::Suspicion),
     /// A line of a record's page.
     Fact(&'a str, &'a str),
     /// A source.
@@ -43,6 +52,9 @@ impl Item<'_> {
             Self::Team(group) | Self::Service(group) => &group.name,
             Self::Row(row) => &row.key,
             Self::Key(key) => key,
+            Self::Part(_, part) => &part.name,
+            Self::Moved(moved) => &moved.key,
+            Self::Suspect(suspect) => &suspect.key,
             Self::Fact(name, _) => name,
             Self::Source(source) => &source.name,
         }
@@ -51,7 +63,17 @@ impl Item<'_> {
     /// Enter leads somewhere.
     #[must_use]
     pub fn opens(&self) -> bool {
-        matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_))
+        matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_)) || self.group().is_some()
+    }
+
+    /// The team or service whose contribution it is.
+    #[must_use]
+    pub fn group(&self) -> Option<Scope> {
+        match self {
+            Self::Part("team", part) if !part.name.contains(" + ") => Some(Scope::Team(part.name.clone())),
+            Self::Part("service", part) if part.name != why::UNKNOWN => Some(Scope::Service(part.name.clone())),
+            _ => None,
+        }
     }
 
     /// The texts a filter looks at.
@@ -65,6 +87,9 @@ impl Item<'_> {
                 texts
             }
             Self::Key(key) => vec![key],
+            Self::Part(by, part) => vec![by, &part.name],
+            Self::Moved(moved) => vec![&moved.key, &moved.service],
+            Self::Suspect(suspect) => vec![&suspect.key, &suspect.title, &suspect.service],
             Self::Fact(name, text) => vec![name, text],
             Self::Source(source) => vec![&source.name, &source.kind, source.status.word(), &source.message],
         }
@@ -100,6 +125,7 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
         Part::Incidents => board.incidents.iter().map(Item::Row).collect(),
         Part::Deployments => board.deployments.iter().map(Item::Row).collect(),
         Part::Rows if app.rows_fresh() => board.rows.iter().map(Item::Row).collect(),
+        Part::Why if app.rows_fresh() => because(app, board),
         Part::Related => related(app.place(), board),
         _ => Vec::new(),
     }
@@ -139,6 +165,30 @@ fn related<'a>(place: &'a Place, board: &'a Board) -> Vec<Item<'a>> {
 #[must_use]
 pub fn find_row<'a>(board: &'a Board, key: &str) -> Option<&'a Row> {
     [&board.rows, &board.open_incidents, &board.incidents, &board.deployments].into_iter().flatten().find(|row| row.key == key)
+}
+
+/// Lines of the why panel: the groups of the chosen cut, the records that moved the value, what happened just before. What
+/// the board has as a record is that record.
+fn because<'a>(app: &App, board: &'a Board) -> Vec<Item<'a>> {
+    let Some(why) = &board.why else { return Vec::new() };
+    let mut lines: Vec<Item<'a>> = Vec::new();
+    if let Some(cut) = chosen(why, app.cut_name()) {
+        lines.extend(cut.parts.iter().map(|part| Item::Part(&cut.by, part)));
+    }
+    lines.extend(why.members.iter().map(Item::Moved));
+    lines.extend(why.suspected.iter().flat_map(|s| &s.suspects).map(Item::Suspect));
+    lines
+}
+
+/// The cut shown: the one asked for, else the best.
+#[must_use]
+pub fn chosen<'a>(why: &'a Why, name: Option<&str>) -> Option<&'a Cut> {
+    cuts(why).find(|cut| Some(cut.by.as_str()) == name).or_else(|| cuts(why).next())
+}
+
+/// The cuts one can step through: dimensions, the best first, then identities.
+pub fn cuts(why: &Why) -> impl Iterator<Item = &Cut> {
+    why.cuts.iter().chain(&why.drivers).filter(|cut| cut.refused.is_none())
 }
 
 /// Headlines whose change passed the noise guard, largest relative change first.

@@ -76,6 +76,8 @@ impl App {
                 filter.invert = !filter.invert;
             }
             A::Full => self.full = !self.full,
+            A::Why => self.ask_why(),
+            A::BreakDown => self.next_cut(),
             A::Privacy => self.private = !self.private,
             A::Theme => {
                 self.theme = self.theme.next();
@@ -265,7 +267,11 @@ impl App {
             Some(Item::Team(group)) => To::Group(Scope::Team(group.name.clone())),
             Some(Item::Service(group)) => To::Group(Scope::Service(group.name.clone())),
             Some(Item::Row(row)) => To::Row(Box::new(row.clone())),
-            Some(Item::Key(_) | Item::Fact(..) | Item::Source(_)) | None => return,
+            Some(item) => match item.group() {
+                Some(scope) => To::Group(scope),
+                None => return,
+            },
+            None => return,
         };
         let scope = self.level().scope.clone();
         match (to, self.place()) {
@@ -282,6 +288,25 @@ impl App {
                 self.enter(place, scope);
             }
         }
+    }
+
+    /// To the why panel of the metric that is open or selected.
+    fn ask_why(&mut self) {
+        let Some(metric) = self.metric_here() else { return };
+        self.enter(Place::Kpi(metric), self.level().scope.clone());
+        self.full = false;
+        self.level_mut().focus_on(Part::Why);
+    }
+
+    /// The why panel by the next dimension.
+    fn next_cut(&mut self) {
+        let Some(why) = self.board().and_then(|b| b.why.as_ref()) else { return };
+        let names: Vec<&str> = item::cuts(why).map(|c| c.by.as_str()).collect();
+        let here = item::chosen(why, self.cut_name()).and_then(|c| names.iter().position(|n| *n == c.by)).unwrap_or(0);
+        let next = names.get((here + 1) % names.len().max(1)).map(|n| (*n).to_owned());
+        self.cut = next;
+        self.level_mut().focus_on(Part::Why);
+        self.level_mut().at.remove(&Part::Why);
     }
 
     fn enter(&mut self, place: Place, scope: Scope) {

@@ -78,6 +78,8 @@ pub enum Part {
     Teams,
     /// Services of a page.
     Services,
+    /// Why a KPI moved: contributions, records, suspects.
+    Why,
     /// Rows behind the number.
     Rows,
     /// Facts of a record's page.
@@ -103,6 +105,7 @@ impl Part {
             Self::Facets => "Facets",
             Self::Teams => "By team",
             Self::Services => "By service",
+            Self::Why => "Why",
             Self::Rows => "Behind it",
             Self::Facts => "Facts",
             Self::Related => "Related",
@@ -121,7 +124,7 @@ impl Place {
             Self::Tab(Tab::Quarter(Quarter::Delivery)) => &[Part::Cards, Part::Deployments, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality)) => &[Part::Cards, Part::Matrix],
             Self::Tab(Tab::Sources) => &[Part::Sources],
-            Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Facets, Part::Teams, Part::Services],
+            Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Why, Part::Facets, Part::Teams, Part::Services],
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
             Self::Service(_) => &[Part::Cards, Part::Incidents, Part::Deployments],
             Self::Row(_) => &[Part::Facts, Part::Related],

@@ -95,6 +95,24 @@ impl<T: Into<Datum>> From<Vec<T>> for Datum {
     }
 }
 
+/// What the noise guard says of a change against the window before.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Judgement {
+    /// `significant`, `not_significant` or `insufficient`.
+    pub verdict: &'static str,
+    /// Which test.
+    pub test: &'static str,
+    /// Two-sided p, where the test gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// 95 % interval of the difference, where the test gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<(f64, f64)>,
+    /// Significant alone, but not among all that is shown together.
+    #[serde(skip_serializing_if = "is_false")]
+    pub by_family: bool,
+}
+
 /// Whose number it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Scope {
@@ -175,6 +193,9 @@ pub struct Reading {
     /// Whether the change against `before` passes the noise guard; `None`: not judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_is_real: Option<bool>,
+    /// The guard's verdict with its test; `None`: this metric's changes are not judged.
+    #[serde(rename = "guard", skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judgement>,
     /// Whether the configured target is met; `None`: no target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_met: Option<bool>,
@@ -219,6 +240,7 @@ impl Reading {
             before: None,
             before_n: None,
             change_is_real: None,
+            judged: None,
             target_met: None,
             target: None,
             facts: BTreeMap::new(),

@@ -6,7 +6,7 @@ pub use chrono_tz::Tz;
 use super::Time;
 
 /// `[from, to)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Window {
     /// First instant inside.
     pub from: Time,

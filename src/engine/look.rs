@@ -26,6 +26,7 @@ use crate::{
         },
         cost,
         fact::{Facts, Measure, flag},
+        why::Why,
     },
     store::{FactQuery, Reader, RowQuery, StoreError},
 };
@@ -63,20 +64,26 @@ const SMALL: &[Kind] = &[
 /// How far back an incident or an undeployed change may have begun and still be open now.
 const OPEN_FOR_DAYS: i64 = 730;
 
+/// How much of the facts a look needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// Only of this service.
+    pub service: Option<&'a str>,
+    /// Also the facts only the delivery pages need.
+    pub stages: bool,
+    /// Keys of the records behind them.
+    pub keys: bool,
+    /// What they can be cut by.
+    pub dims: bool,
+}
+
 /// Facts for formulas over `span`, with what an evaluation at its end needs from before it: things still open, and the
-/// costs of the month and the month before. `stages`: also the facts only the delivery pages need.
+/// costs of the month and the month before.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn facts(
-    reader: &Reader,
-    settings: &Settings,
-    roster: &Roster,
-    service: Option<&str>,
-    span: Window,
-    stages: bool,
-    keys: bool,
-) -> Result<Facts, StoreError> {
+pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window, wanted: Wanted<'_>) -> Result<Facts, StoreError> {
+    let Wanted { service, stages, keys, dims } = wanted;
     let service = service.map(str::to_owned);
     let mut measures = vec![Measure::Deployment, Measure::LeadTime, Measure::Recovery, Measure::Restore, Measure::RestoreStages];
     if stages {
@@ -88,10 +95,10 @@ pub fn facts(
     let live = LIVE.iter().map(|m| (*m).to_owned()).collect();
     let roster_of = Some(Arc::new(roster.clone()));
     let records = SMALL.to_vec();
-    let query = FactQuery { measures, live, records, service: service.clone(), keys, roster: roster_of, ..FactQuery::default() };
+    let query = FactQuery { measures, live, records, service: service.clone(), keys, dims, roster: roster_of, ..FactQuery::default() };
     let mut facts = reader.facts(&query, span)?;
     let open = vec![Measure::Incident, Measure::Outage, Measure::Pending];
-    let open = FactQuery { measures: open, service: service.clone(), keys, ..FactQuery::default() };
+    let open = FactQuery { measures: open, service: service.clone(), keys, dims, ..FactQuery::default() };
     facts.events.extend(reader.facts(&open, long_before(span.to))?.events);
     let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
@@ -115,9 +122,10 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         _ => None,
     };
     let delivery = look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Delivery);
-    let facts = facts(reader, &settings, &roster, service, Window::new(span.before().from, span.to), delivery, false)?;
+    let wanted = Wanted { service, stages: delivery, keys: false, dims: look.focus.is_some() };
+    let facts = facts(reader, &settings, &roster, Window::new(span.before().from, span.to), wanted)?;
     let behind = behind(reader, &roster, look, span, as_of)?;
-    Ok(build(&Material {
+    let mut board = build(&Material {
         look,
         org: &config.org,
         settings: &settings,
@@ -128,7 +136,32 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         services: &reader.services()?,
         records: reader.counts()?.values().sum(),
         seen: &reader.seen()?,
-    }))
+    });
+    if let Some(why) = &mut board.why {
+        name_members(reader, why)?;
+    }
+    Ok(board)
+}
+
+/// Facts of a wide window are loaded without the keys of their records; the few that an explanation names are looked up by
+/// when and where they were.
+fn name_members(reader: &Reader, why: &mut Why) -> Result<(), StoreError> {
+    let measure = FOUND.iter().find(|f| why.metric.starts_with(f.prefix)).and_then(|f| f.by).unwrap_or(Measure::Deployment);
+    let find = |measure: Measure, at: Time, service: &str| -> Result<Option<String>, StoreError> {
+        let service = (!service.is_empty()).then(|| service.to_owned());
+        let query = FactQuery { measures: vec![measure], keys: true, service, ..FactQuery::default() };
+        let found = reader.facts(&query, Window::new(at, at + Duration::milliseconds(1)))?;
+        Ok(found.of(measure).first().map(|e| e.key.to_string()).filter(|k| !k.is_empty()))
+    };
+    for member in why.members.iter_mut().filter(|m| m.key.is_empty()) {
+        if let Some(at) = member.at {
+            member.key = find(measure, at, &member.service)?.unwrap_or_default();
+        }
+    }
+    for suspect in why.suspected.iter_mut().flat_map(|s| &mut s.suspects).filter(|s| s.key.is_empty()) {
+        suspect.key = find(Measure::Deployment, suspect.at, &suspect.service)?.unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Time) -> Result<Behind, StoreError> {

@@ -12,6 +12,7 @@ use std::{
 
 use chrono::Duration;
 
+use super::why::Why;
 use crate::domain::{
     Time,
     target::Target,
@@ -150,6 +151,19 @@ pub struct GroupRow {
     pub readings: BTreeMap<&'static str, Reading>,
 }
 
+/// The group that accounts for most of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Driver {
+    /// Its dimension: `team` or `service`.
+    pub by: String,
+    /// Its name.
+    pub name: String,
+    /// Its contribution, in the metric's unit.
+    pub contribution: f64,
+    /// Share of the gross movement of all groups.
+    pub share: f64,
+}
+
 /// Everything that can be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Board {
@@ -192,6 +206,10 @@ pub struct Board {
     pub rows: Vec<Row>,
     /// How many rows there are in all, when `rows` was cut.
     pub rows_total: u64,
+    /// Why the focus metric moved.
+    pub why: Option<Why>,
+    /// Of each headline whose change is real, the group that accounts for most of it.
+    pub drivers: BTreeMap<&'static str, Driver>,
     /// Records in the store at all; 0 means nothing has arrived yet.
     pub records: u64,
 }

@@ -71,7 +71,7 @@ pub(super) fn float(amount: Decimal) -> f64 {
 
 /// Which amount of a cost.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Amount {
+pub(super) enum Amount {
     Effective,
     Billed,
 }
@@ -398,6 +398,57 @@ fn per_user(query: &Query<'_>) -> Reading {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of users")]
     let n = active.round() as u64;
     Reading::ok(ID, query.scope.clone(), unit.clone(), float(cost) / active, n).with("months", names).with("cost", cost)
+}
+
+/// A charge and what it adds to a sum of the window, in the reporting currency.
+type Amounts<'a> = Vec<(&'a Cost, f64)>;
+
+/// The charges a window's sum is made of. `None` when one has no rate, or the facts are not allocated yet: then there is no
+/// sum either.
+pub(super) fn amounts<'a>(query: &Query<'a>, amount: Amount) -> Option<Amounts<'a>> {
+    amounts_in(query, until_now(query), amount)
+}
+
+fn amounts_in<'a>(query: &Query<'a>, window: Window, amount: Amount) -> Option<Amounts<'a>> {
+    let lines = Lines::of(query);
+    let Cow::Borrowed(_) = lines.costs else { return None };
+    let near = Lines { costs: Cow::Borrowed(query.facts.costs.as_slice()), ..lines };
+    let (mut out, mut months) = (Vec::new(), Months::new(query.settings.zone));
+    for cost in &query.facts.costs {
+        let part = cost.span.intersect(&window);
+        let touches = part.from < part.to || (cost.span.from == cost.span.to && window.contains(cost.span.from));
+        if !touches || is_excluded(cost, query.settings) || !near.is_mine(cost) {
+            continue;
+        }
+        let sum = accrued(amount.of(cost), cost.span, part);
+        let month = months.of(cost.span.from);
+        out.push((cost, float(in_reporting_currency(sum, &cost.currency, month, query.settings)?)));
+    }
+    Some(out)
+}
+
+/// What cost per user is made of: the charges of its months, and the users of the same months.
+pub(super) fn per_user_parts<'a>(query: &Query<'a>) -> Option<(Amounts<'a>, f64)> {
+    let reading = per_user(query);
+    let (value, cost) = (reading.number()?, reading.facts.get("cost").and_then(Datum::as_f64)?);
+    let Some(Datum::List(names)) = reading.facts.get("months") else { return None };
+    let mut out = Vec::new();
+    for name in names {
+        let Datum::Text(name) = name else { continue };
+        out.extend(amounts_in(query, month_named(name, query.settings.zone)?, Amount::Effective)?);
+    }
+    (value != 0.0).then(|| (out, cost / value))
+}
+
+/// What a share of effective cost is made of: each charge with its part and its whole.
+pub(super) fn share_parts<'a>(metric: &str, query: &Query<'a>) -> Option<Vec<(&'a Cost, f64, f64)>> {
+    let part: fn(&Cost) -> Option<bool> = match metric {
+        "commitment_unused_share" => |c| (!c.commitment.is_empty()).then(|| c.commitment.eq_ignore_ascii_case("unused")),
+        "cost_allocated_share" => |c| Some(c.team.as_deref().is_some_and(|t| t != UNALLOCATED && t != UNATTRIBUTED)),
+        _ => return None,
+    };
+    let all = amounts(query, Amount::Effective)?;
+    Some(all.into_iter().filter_map(|(c, sum)| part(c).map(|hit| (c, if hit { sum } else { 0.0 }, sum))).collect())
 }
 
 /// A share of effective cost, by two sums in the reporting currency.

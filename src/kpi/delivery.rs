@@ -4,6 +4,11 @@ mod failure;
 mod frequency;
 mod lead_time;
 
+pub(super) use self::{
+    failure::{recoveries, share},
+    frequency::{counted, shipped},
+    lead_time::lead_times,
+};
 use super::Query;
 use crate::{
     domain::value::{Datum, Reading, Scope},

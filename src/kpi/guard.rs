@@ -17,9 +17,9 @@ use crate::{
     analysis::{
         flags::robust_z,
         histogram, quantile,
-        significance::{ALPHA, Verdict, mann_whitney, rate_verdict, ratio_verdict, values_verdict, verdict},
+        significance::{Test, Verdict, benjamini_hochberg, mann_whitney, rate_test, ratio_test, values_test, verdict},
     },
-    domain::value::{Datum, Reading},
+    domain::value::{Datum, Judgement, Reading},
 };
 
 /// Fewest blocks of a live series on each side.
@@ -89,25 +89,68 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
 /// One side of a comparison: what was asked, and what it gave.
 pub type Side<'a> = (&'a Query<'a>, &'a Reading);
 
-/// Whether the change of a metric from `before` to `current` is significant; `None` when there is too little to judge, or
-/// the metric's changes are not judged.
+/// What is to be said of the change of a metric from `before` to `current`; `None` when the metric's changes are not judged.
 #[must_use]
-pub fn judge(metric: &str, current: Side<'_>, before: Side<'_>) -> Option<bool> {
+pub fn judge(metric: &str, current: Side<'_>, before: Side<'_>) -> Option<Judgement> {
     let ((now, is), (then, was)) = (current, before);
-    let verdict = match kind(metric, now)? {
-        Kind::Ratio => ratio_verdict(counted(was)?, counted(is)?),
-        Kind::Rate => rate_verdict((was.n, exposure(was, then)), (is.n, exposure(is, now))),
-        Kind::Values(measure, which) => {
-            values_verdict(&values(measure, which, then), &values(measure, which, now), (was.number()?, is.number()?))
+    let centre = (was.number()?, is.number()?);
+    Some(match kind(metric, now)? {
+        Kind::Ratio => tested("exact or interval test of two shares", ratio_test(counted(was)?, counted(is)?), centre),
+        Kind::Rate => {
+            let rates = ((was.n, exposure(was, then)), (is.n, exposure(is, now)));
+            let rate = |(n, days): (u64, f64)| n as f64 / days;
+            tested("conditional binomial", rate_test(rates.0, rates.1), (rate(rates.0), rate(rates.1)))
         }
-        Kind::Blocks => blocks_verdict(metric, current, before)?,
-        Kind::Money => money_verdict(now, then)?,
-        Kind::Whole => whole_verdict(was, is)?,
-    };
-    match verdict {
-        Verdict::Significant => Some(true),
-        Verdict::NotSignificant => Some(false),
-        Verdict::Insufficient => None,
+        Kind::Values(measure, which) => {
+            tested("Mann-Whitney", values_test(&values(measure, which, then), &values(measure, which, now)), centre)
+        }
+        Kind::Blocks => {
+            let flip = metric.starts_with("uptime");
+            // Of what is nearly always good the bad part is what moves: 99.9 % to 99.8 % is twice the down time.
+            let centre = if flip { (1.0 - centre.0, 1.0 - centre.1) } else { centre };
+            tested("Mann-Whitney of hours", blocks_test(metric, now, then), centre)
+        }
+        Kind::Money => judgement("robust z of days", money_verdict(now, then).unwrap_or(Verdict::Insufficient)),
+        Kind::Whole => judgement("measured whole", whole_verdict(was, is).unwrap_or(Verdict::Insufficient)),
+    })
+}
+
+fn judgement(test: &'static str, verdict: Verdict) -> Judgement {
+    Judgement { verdict: verdict.word(), test, p: None, interval: None, by_family: false }
+}
+
+fn tested(name: &'static str, test: Option<Test>, (from, to): (f64, f64)) -> Judgement {
+    match test {
+        None => judgement(name, Verdict::Insufficient),
+        Some(t) => Judgement { p: Some(t.p), interval: t.interval, ..judgement(t.name, verdict(t.sure, from, to)) },
+    }
+}
+
+/// Is it real? `None`: too little to say.
+#[must_use]
+pub fn is_real(judged: &Judgement) -> Option<bool> {
+    match judged.verdict {
+        "significant" => Some(true),
+        "not_significant" => Some(false),
+        _ => None,
+    }
+}
+
+/// Share of false alarms among all that is shown together.
+const FALSE_DISCOVERIES: f64 = 0.10;
+
+/// Of many changes looked at together some look real by chance: keep those that stay significant as a family
+/// (Benjamini-Hochberg).
+pub fn together<'a>(readings: impl IntoIterator<Item = &'a mut Reading>) {
+    let mut tested: Vec<(&mut Reading, f64)> = readings.into_iter().filter_map(|r| r.judged.and_then(|j| j.p).map(|p| (r, p))).collect();
+    let p: Vec<f64> = tested.iter().map(|(_, p)| *p).collect();
+    for ((reading, _), stays) in tested.iter_mut().zip(benjamini_hochberg(&p, FALSE_DISCOVERIES)) {
+        if let (Some(judged), false) = (&mut reading.judged, stays)
+            && judged.verdict == Verdict::Significant.word()
+        {
+            (judged.verdict, judged.by_family) = (Verdict::NotSignificant.word(), true);
+            reading.change_is_real = Some(false);
+        }
     }
 }
 
@@ -140,16 +183,12 @@ fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
         .collect()
 }
 
-fn blocks_verdict(metric: &str, (now, current): Side<'_>, (then, before): Side<'_>) -> Option<Verdict> {
+fn blocks_test(metric: &str, now: &Query<'_>, then: &Query<'_>) -> Option<Test> {
     let (was, is) = (blocks(metric, then), blocks(metric, now));
     if was.len() < BLOCKS || is.len() < BLOCKS {
         return None;
     }
-    let sure = mann_whitney(&was, &is)? < ALPHA;
-    let (from, to) = (before.number()?, current.number()?);
-    // Of what is nearly always good the bad part is what moves: 99.9 % to 99.8 % is twice the down time.
-    let flip = metric.starts_with("uptime");
-    Some(if flip { verdict(sure, 1.0 - from, 1.0 - to) } else { verdict(sure, from, to) })
+    Some(Test::by_p("Mann-Whitney of hours", mann_whitney(&was, &is)?))
 }
 
 /// The live series a metric is made of.
@@ -279,7 +318,7 @@ mod tests {
         let query = |window| Query { facts, scope: &Scope::Org, window, settings: &settings, roster: &roster };
         let (current, before) = (query(window), query(window.before()));
         let (is, was) = (evaluate(metric, &current).unwrap(), evaluate(metric, &before).unwrap());
-        judge(metric, (&current, &is), (&before, &was))
+        judge(metric, (&current, &is), (&before, &was)).as_ref().and_then(is_real)
     }
 
     fn nobody() -> Owners {

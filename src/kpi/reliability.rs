@@ -46,7 +46,7 @@ fn nothing(metric: &'static str, query: &Query<'_>, unit: &str, why: &str) -> Re
 /// The buckets of a metric that begin in the window and are not later than the evaluation instant, with the scope's
 /// share of each. A bucket counts where it begins, so that sums over adjacent windows are sums of all. One bucket that is
 /// no number must not spoil the rest.
-fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = (&'a Bucket, f64)> {
+pub(super) fn buckets<'a>(query: &Query<'a>, metric: &'static str) -> impl Iterator<Item = (&'a Bucket, f64)> + use<'a> {
     let whose = Whose::of(query);
     let (window, as_of) = (query.window, query.settings.as_of);
     query
@@ -124,6 +124,17 @@ fn exposure_s(query: &Query<'_>) -> f64 {
     let from = since.map_or(query.window.from, |s| s.max(query.window.from));
     let to = query.window.to.min(query.settings.as_of);
     Window::new(from, to).seconds()
+}
+
+/// What uptime is made of: of each bucket of probes the seconds up and the seconds known. Only as unknown time is left
+/// out (the default); charged as up or down it belongs to no bucket.
+pub(super) fn up_and_known<'a>(query: &Query<'a>) -> Option<Vec<(&'a Bucket, f64, f64)>> {
+    let settings = query.settings;
+    let of = |(b, share): (&'a Bucket, f64)| {
+        let (up, down) = if settings.exclude_maintenance { (b.a, b.b) } else { (b.a + b.c - b.d, b.b + b.d) };
+        (b, up * share, (up + down) * share)
+    };
+    (settings.uptime_unknown == Unknown::Exclude).then(|| buckets(query, PROBE).map(of).collect())
 }
 
 fn uptime(query: &Query<'_>) -> Reading {

@@ -66,6 +66,24 @@ fn so_far(query: &Query<'_>, m: &Member<'_>) -> f64 {
     if query.settings.reopened_elapsed || running < 0.0 { elapsed } else { earlier + running }
 }
 
+/// Restore times of the window: what was finally restored, and what is open at its age so far.
+pub(super) fn times<'a>(query: &Query<'a>) -> impl Iterator<Item = (Member<'a>, f64)> {
+    let reading = usize::from(query.settings.reopened_elapsed);
+    let restored = members(query, Measure::Restore).into_iter().filter_map(move |m| Some((m, m.event.values.get(reading).copied()?)));
+    let query = *query;
+    restored.chain(open(&query).into_iter().map(move |m| (m, so_far(&query, &m))))
+}
+
+/// What was finally restored in the window.
+pub(super) fn restored<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
+    members(query, Measure::Restore).into_iter()
+}
+
+/// Watched days, and the incidents that began in the window.
+pub(super) fn begun_in<'a>(query: &Query<'a>) -> (f64, impl Iterator<Item = Member<'a>>) {
+    (Observed::of(query, "incident", Measure::Incident).days(), members(query, Measure::Incident).into_iter())
+}
+
 /// Incidents finally restored in the window, with those still open at their age so far.
 fn restore(query: &Query<'_>, blank: Blank<'_>, of: fn(&mut [f64]) -> Option<f64>) -> Reading {
     let reading = usize::from(query.settings.reopened_elapsed);

@@ -66,6 +66,8 @@ pub enum Command {
     Check(Check),
     /// KPI values, from the store
     Kpi(Kpi),
+    /// Why a KPI moved: contributions that add up, the guard's verdict, what happened just before
+    Why(Why),
     /// Deployments, changes, incidents as rows
     Events(Events),
     /// How a record was attributed, linked and classified, or how a KPI came about
@@ -136,6 +138,32 @@ pub struct Span {
     /// Evaluation instant: what happened later is not looked at [default: the end of the span, or now]
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
+}
+
+/// `why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Metric id
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Only this dimension: team, service, change_type, severity, weekday, any label… [default: all, the best first]
+    #[arg(long, value_name = "DIMENSION")]
+    pub by: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextJson,
+    /// The same as --format json
+    #[arg(long)]
+    pub json: bool,
+    /// Span of time; it is compared with the like span before it
+    #[command(flatten)]
+    pub span: Span,
+    /// Of this team
+    #[arg(long, value_name = "TEAM", conflicts_with = "service")]
+    pub team: Option<String>,
+    /// Of this service
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
 }
 
 /// `events`.

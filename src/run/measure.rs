@@ -14,7 +14,12 @@ use crate::{
         window::Window,
     },
     engine::{look, settings},
-    kpi::{Query, Settings, board::build, fact::Facts},
+    kpi::{
+        Query, Settings,
+        board::build,
+        fact::Facts,
+        why::{self, Why},
+    },
     store::Reader,
 };
 
@@ -37,7 +42,8 @@ impl Desk {
     pub fn open(reader: &Reader, config: &Config, window: Window, as_of: Time) -> Result<Self, Stop> {
         let settings = settings::formulas(config, as_of);
         let roster = reader.roster(&config.roster)?;
-        let facts = look::facts(reader, &settings, &roster, None, Window::new(window.before().from, window.to), true, true)?;
+        let all = look::Wanted { service: None, stages: true, keys: true, dims: true };
+        let facts = look::facts(reader, &settings, &roster, Window::new(window.before().from, window.to), all)?;
         Ok(Self { facts, settings, roster, targets: settings::targets(config), window })
     }
 
@@ -47,9 +53,19 @@ impl Desk {
         let query = Query { facts: &self.facts, scope, window: self.window, settings: &self.settings, roster: &self.roster };
         let mut reading = build::judged(metric.id, &query, &build::earlier(&query), &self.targets)?;
         if !compare {
-            (reading.before, reading.before_n, reading.change_is_real) = (None, None, None);
+            (reading.before, reading.before_n, reading.change_is_real, reading.judged) = (None, None, None, None);
         }
         Some(reading)
+    }
+
+    /// Why a metric of a scope moved against the like window before.
+    #[must_use]
+    pub fn why(&self, metric: &'static Metric, scope: &Scope) -> Option<Why> {
+        let query = Query { facts: &self.facts, scope, window: self.window, settings: &self.settings, roster: &self.roster };
+        let earlier = build::earlier(&query);
+        let reading = build::judged(metric.id, &query, &earlier, &self.targets)?;
+        let before = Query { window: query.window.before(), settings: &earlier, ..query };
+        Some(why::explain(&reading, &query, &before, why::Depth::Whole))
     }
 
     /// Teams that anything belongs to or the configuration names, `unattributed` last.

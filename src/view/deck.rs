@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row, top},
-    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary, text,
+    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary, text, why,
 };
 use crate::{
     app::{
@@ -65,6 +65,7 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
     match (part, app.place()) {
         (Part::Cards, _) => card::grid(canvas, area, area.height),
         (Part::Moved, _) => moved::draw(canvas, area),
+        (Part::Why, Place::Kpi(metric)) => why::draw(canvas, area, metric),
         (Part::Facets | Part::Teams | Part::Services, Place::Kpi(metric)) => groups::draw(canvas, area, part, metric),
         (Part::Matrix | Part::Teams | Part::Services, _) => matrix::draw(canvas, area, part),
         (Part::Open, _) => list::draw(canvas, area, part, nothing_open(canvas)),
@@ -77,7 +78,9 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
             list::draw(canvas, area, part, words);
         }
         (Part::Chart, Place::Kpi(metric)) => chart::draw(canvas, area, metric),
-        (Part::Chart | Part::Facets | Part::Facts | Part::Related | Part::Sources, _) => list::draw(canvas, area, part, "nothing here"),
+        (Part::Chart | Part::Why | Part::Facets | Part::Facts | Part::Related | Part::Sources, _) => {
+            list::draw(canvas, area, part, "nothing here");
+        }
     }
 }
 
@@ -191,7 +194,7 @@ fn kpi(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
         one(canvas, area, app.level().part());
         return;
     }
-    let lower = [Part::Rows, Part::Facets, Part::Teams, Part::Services];
+    let lower = [Part::Rows, Part::Why, Part::Facets, Part::Teams, Part::Services];
     if area.width < 120 || area.height < 20 {
         let high = (area.height / 2).max(6).min(area.height);
         chart::draw(canvas, top(area, high), metric);
@@ -212,7 +215,9 @@ fn stack(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
     let mut rest = area;
     for (i, part) in parts.iter().enumerate() {
         let left = text::count(parts.len() - i);
-        let wanted = text::count(canvas.app.items(*part).len().max(1) + 2);
+        // an explanation has lines that are no items: what to know first, what lies inside a part
+        let extra = if *part == Part::Why { 10 } else { 2 };
+        let wanted = text::count(canvas.app.items(*part).len().max(1) + extra);
         let share = rest.height / left;
         // the last takes all; the others leave the ones below their share
         let high = if left == 1 { rest.height } else { wanted.min(share.max(rest.height.saturating_sub(share * (left - 1)))) };

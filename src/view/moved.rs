@@ -1,4 +1,4 @@
-//! What moved: KPIs whose change passed the noise guard, largest first.
+//! What moved: KPIs whose change passed the noise guard, largest first, each with who accounts for most of it.
 
 use ratatui::layout::Rect;
 
@@ -60,14 +60,23 @@ fn one(canvas: &mut Canvas<'_>, spot: Rect, metric: &'static Metric, board: &Boa
         }
         _ => String::new(),
     };
+    let driver = board.drivers.get(metric.id).map(|d| {
+        let name = if d.by == "team" { canvas.app.team_name(&d.name) } else { canvas.app.service_name(&d.name) };
+        format!("{name} {:.0} %", d.share * 100.0)
+    });
+    let driver = driver.unwrap_or_default();
     let room = spot.width.saturating_sub(wide + 4);
-    let values_wide = canvas.width(&values);
-    let both = canvas.width(metric.name) + values_wide + 2 <= room;
-    let short = super::name::short(metric);
-    let name =
-        if canvas.width(metric.name) <= room && (both || canvas.width(short) + values_wide + 2 > room) { metric.name } else { short };
-    let used = canvas.text(spot.x + 2, spot.y, room, name, canvas.theme.base);
-    if used + values_wide + 2 <= room {
-        canvas.text(spot.x + 2 + room - values_wide, spot.y, values_wide, &values, canvas.theme.dim);
-    }
+    let both = if driver.is_empty() || values.is_empty() { String::new() } else { format!("{driver}  {values}") };
+    let (long, short) = (metric.name, super::name::short(metric));
+    // who accounts for it says more than the numbers, and a short name is enough
+    let fits = |name: &str, extra: &str| !extra.is_empty() && canvas.width(name) + canvas.width(extra) + 2 <= room;
+    let tries = [(long, &both), (short, &both), (long, &driver), (short, &driver), (long, &values), (short, &values)];
+    let (name, extra) = match tries.into_iter().find(|(name, extra)| fits(name, extra)) {
+        Some(found) => found,
+        None if canvas.width(long) <= room => (long, &String::new()),
+        None => (short, &String::new()),
+    };
+    canvas.text(spot.x + 2, spot.y, room, name, canvas.theme.base);
+    let cells = canvas.width(extra);
+    canvas.text(spot.x + 2 + room.saturating_sub(cells), spot.y, cells, extra, canvas.theme.dim);
 }

@@ -13,12 +13,13 @@ use quarterdeck::{
         health::{Progress, SourceHealth, SourceStatus},
         metric::{self, CATALOGUE, Metric, Unit},
         target::Target,
-        value::{Datum, Reading, Scope, Status},
+        value::{Datum, Judgement, Reading, Scope, Status},
         window::{Tz, Window},
     },
     kpi::{
-        board::{Board, GroupRow, Look, Marker, MarkerKind, Row, Series},
+        board::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series},
         library::Library,
+        why::{self, Cut, Doubt, DoubtKind, Moved, Score, Side, Suspected, Suspicion, Why},
     },
 };
 
@@ -104,6 +105,8 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         deployments: if nothing { Vec::new() } else { deployments(mood, window) },
         rows: focus_metric.filter(|_| !nothing).map_or_else(Vec::new, |m| rows(m, mood, window)),
         rows_total: if nothing { 0 } else { 231 },
+        why: focus_metric.filter(|_| !nothing).map(|m| because(m, mood, scope, window)),
+        drivers: if nothing { BTreeMap::new() } else { drivers(mood) },
         records: if nothing { 0 } else { 48_210 },
     })
 }
@@ -113,6 +116,78 @@ const SERVICES: [&str; 7] = ["checkout-api", "ledger", "catalog", "search-index"
 const LONG_TEAMS: [&str; 4] =
     ["team-for-everything-that-has-no-other-home-2026", "支払いと決済のチーム", "Ünïcödé-Größenwahn", "unattributed"];
 const LONG_SERVICES: [&str; 4] = ["customer-facing-checkout-and-payment-gateway-v2-legacy", "検索インデックス", "ÅÄÖ-tjänsten", "x"];
+
+fn names(mood: Mood) -> &'static [&'static str] {
+    if mood == Mood::Long { &LONG_TEAMS } else { &TEAMS }
+}
+
+fn drivers(mood: Mood) -> BTreeMap<&'static str, Driver> {
+    let one = |share| Driver { by: "team".into(), name: names(mood)[0].into(), contribution: 0.1, share };
+    BTreeMap::from([("lead_time.median", one(0.7)), ("change_failure_rate", one(0.55)), ("uptime", one(0.9))])
+}
+
+/// An explanation with everything in it: doubts, two cuts, a nested one, records, suspects.
+fn because(metric: &'static Metric, mood: Mood, scope: &Scope, window: Window) -> Why {
+    let (from, to) = (0.2, 0.2 + 0.1);
+    let side = |value: f64, n: f64| Side { value: Some(value), n };
+    let part = |name: &str, rate: f64, mix: f64| why::Part {
+        name: name.into(),
+        contribution: rate + mix,
+        rate: Some(rate),
+        mix: Some(mix),
+        before: side(0.2, 40.0),
+        now: side(0.3, 30.0),
+        inside: None,
+    };
+    let cut = |by: &str, parts: Vec<why::Part>| Cut {
+        by: by.into(),
+        how: "rate and mix",
+        total: parts.iter().map(|p| p.contribution).sum(),
+        gross: parts.iter().map(|p| p.contribution.abs()).sum(),
+        parts,
+        pooled: 0,
+        is_lower_bound: false,
+        score: Some(Score { concentration: 0.4, surprise: 0.1, cardinality: 0.05, covered: 1.0, total: Some(0.45) }),
+        refused: None,
+    };
+    let mut first = part(names(mood)[0], 0.09, 0.03);
+    first.inside = Some(Box::new(cut("change_type", vec![part("feature", 0.07, 0.0), part("fix", 0.02, 0.0)])));
+    let by_team = cut("team", vec![first, part(names(mood)[1], 0.01, -0.04), part(names(mood)[2], 0.0, 0.01)]);
+    Why {
+        metric: metric.id,
+        scope: scope.clone(),
+        window,
+        before: window.before(),
+        from: Some(from),
+        to: Some(to),
+        unit: metric.unit.word("EUR"),
+        doubts: vec![Doubt { kind: DoubtKind::Break, text: "the rule set changed: 9.1 before, 9.2 now".into() }],
+        guard: Some(Judgement { verdict: "significant", test: "Fisher", p: Some(0.004), interval: None, by_family: false }),
+        drivers: Vec::new(),
+        cuts: vec![by_team, cut("weekday", vec![part("Mon", 0.1, 0.0)])],
+        members: vec![Moved { key: "ci/d42".into(), at: Some(window.from), service: "ledger".into(), value: None, effect: 0.009 }],
+        suspected: Some(Suspected {
+            onset: window.to,
+            onset_from: "the last changepoint of the series",
+            confirmed: Vec::new(),
+            suspects: vec![Suspicion {
+                key: "ci/d41".into(),
+                title: "deployment 1.4.2".into(),
+                service: "checkout-api".into(),
+                at: window.from,
+                share: 0.51,
+                lag_s: 1_200.0,
+                reasons: vec!["same service".into(), "20 min before".into()],
+            }],
+            none_share: 0.16,
+            chance: 0.86,
+            per_hour: 2.0,
+            shift: None,
+            versions: Vec::new(),
+        }),
+        refused: None,
+    }
+}
 
 fn targets() -> BTreeMap<&'static str, Target> {
     let t = |text: &str, op, bound| Target { text: text.into(), op, bound };

@@ -19,3 +19,4 @@ mod store;
 mod tidy;
 mod values;
 mod vectors;
+mod why;

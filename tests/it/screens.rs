@@ -111,10 +111,11 @@ const WAYS: &[(&str, &str)] = &[
     ("kpi", "3 right enter"),
     ("kpi_rows", "3 right enter tab"),
     ("kpi_full", "3 right enter f v"),
-    ("kpi_facets", "3 right enter tab tab"),
-    ("kpi_teams", "3 right enter tab tab tab"),
-    ("kpi_services", "3 right enter tab tab tab tab"),
-    ("kpi_of_a_team", "3 right enter tab tab tab enter"),
+    ("kpi_why", "3 right enter w"),
+    ("kpi_facets", "3 right enter tab tab tab"),
+    ("kpi_teams", "3 right enter tab tab tab tab"),
+    ("kpi_services", "3 right enter tab tab tab tab tab"),
+    ("kpi_of_a_team", "3 right enter tab tab tab tab enter"),
     ("team", "shift-tab enter"),
     ("service", "shift-tab enter tab enter"),
     ("record", "3 tab enter"),
@@ -155,7 +156,8 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    const PAGES: [&str; 10] = ["bridge", "reliability", "delivery", "cost", "quality", "sources", "kpi", "team", "service", "record"];
+    const PAGES: [&str; 11] =
+        ["bridge", "reliability", "delivery", "cost", "quality", "sources", "kpi", "kpi_why", "team", "service", "record"];
     WAYS.iter().filter(|(name, _)| PAGES.contains(name))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
-use super::{Board, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
+use super::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
 use crate::{
     domain::{
         metric::{self, CATALOGUE, Metric, Quarter},
@@ -14,7 +14,7 @@ use crate::{
         value::{Reading, Scope},
         window::{Tz, Window},
     },
-    kpi::{Query, Settings, evaluate, fact::Facts, guard},
+    kpi::{Query, Settings, evaluate, fact::Facts, guard, why},
     ledger::Derived,
 };
 
@@ -73,11 +73,15 @@ pub fn build(m: &Material<'_>) -> Board {
     let window = window(m.look, m.settings.as_of);
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
     let earlier = earlier(&query);
-    let readings = CATALOGUE
+    let mut readings: BTreeMap<_, _> = CATALOGUE
         .iter()
         .filter(|k| wanted(k, m.look.focus))
         .filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.targets)?)))
         .collect();
+    guard::together(readings.values_mut());
+    let before = Query { window: query.window.before(), settings: &earlier, ..query };
+    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before, why::Depth::Whole));
+    let drivers = drivers(&readings, &query, &before);
     let buckets = buckets(m.look, m.settings.zone, window, false);
     let mut series: BTreeMap<_, _> = CATALOGUE
         .iter()
@@ -125,8 +129,25 @@ pub fn build(m: &Material<'_>) -> Board {
         deployments,
         rows_total: m.behind.focus_total.max(behind_focus.len() as u64),
         rows: behind_focus,
+        why,
+        drivers,
         records: m.records,
     }
+}
+
+/// Who accounts for most of each headline's change, where the change is real.
+fn drivers(readings: &BTreeMap<&'static str, Reading>, now: &Query<'_>, before: &Query<'_>) -> BTreeMap<&'static str, Driver> {
+    let headline = |id: &str| metric::find(id).is_some_and(|k| k.facet_of.is_none());
+    let moved = readings.iter().filter(|(id, r)| r.change_is_real == Some(true) && headline(id));
+    moved
+        .filter_map(|(id, reading)| {
+            let why = why::explain(reading, now, before, why::Depth::Owners);
+            let (by, part) = why.biggest()?;
+            let gross = why.cuts.iter().find(|c| c.by == by)?.gross;
+            let share = if gross > 0.0 { part.contribution.abs() / gross } else { 0.0 };
+            Some((*id, Driver { by: by.to_owned(), name: part.name.clone(), contribution: part.contribution, share }))
+        })
+        .collect()
 }
 
 /// Facets cost as much as headlines; those of delivery, with many facts, only when their page is open.
@@ -151,7 +172,8 @@ pub fn judged(id: &'static str, query: &Query<'_>, earlier: &Settings, targets: 
         reading.before = before.number();
         reading.before_n = reading.before.map(|_| before.n);
         if reading.before.is_some() && reading.number().is_some() {
-            reading.change_is_real = guard::judge(id, (query, &reading), (&earlier, &before));
+            reading.judged = guard::judge(id, (query, &reading), (&earlier, &before));
+            reading.change_is_real = reading.judged.as_ref().and_then(guard::is_real);
         }
     }
     if let Some(target) = target_of(id, targets) {
@@ -273,11 +295,13 @@ fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
     let family = family(m);
     let split = m.facts.by_team(m.roster);
     let groups = Groups::new(m, window, |_| true);
-    names
+    let mut rows: Vec<GroupRow> = names
         .into_iter()
         .filter(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())))
         .map(|name| GroupRow { readings: groups.readings(split.get(&name), &Scope::Team(name.clone())), name, team: None })
-        .collect()
+        .collect();
+    guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
+    rows
 }
 
 /// Services are listed on the pages of a team, a service and a metric; on the last with that metric only.
@@ -286,7 +310,8 @@ fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
     let whole = m.look.scope == Scope::Org;
     let split = if whole && m.look.focus.is_none() { BTreeMap::new() } else { m.facts.by_service() };
     let groups = Groups::new(m, window, |k| !whole || m.look.focus == Some(k.id));
-    m.services
+    let mut rows: Vec<GroupRow> = m
+        .services
         .iter()
         .filter_map(|name| {
             let facts = split.get(name);
@@ -303,7 +328,9 @@ fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
             Some(GroupRow { readings: groups.readings(facts, &Scope::Service(name.clone())), name: name.clone(), team: owner })
         })
         .take(MOST_ROWS)
-        .collect()
+        .collect();
+    guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
+    rows
 }
 
 /// The looked-at team and those below it.

@@ -41,6 +41,33 @@ fn immature(query: &Query<'_>, m: &Member<'_>) -> bool {
     (age.num_milliseconds() as f64) < query.settings.link_window_s * 1000.0
 }
 
+/// The members of a share of deployments, each with whether it is one of those counted above the line; `None` when the
+/// metric is no such share.
+pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>) -> Option<Vec<(Member<'a>, bool)>> {
+    let with = |all: Vec<Member<'a>>, hit: fn(&Member<'_>) -> bool| Some(all.into_iter().map(|m| (m, hit(&m))).collect());
+    match metric {
+        "change_failure_rate" => with(candidates(query), failed),
+        "change_failure_rate.matured" => {
+            let mut all = candidates(query);
+            all.retain(|m| !immature(query, m));
+            with(all, failed)
+        }
+        "deployment_rework_rate" => {
+            let mut all = members(query, Measure::Deployment);
+            all.retain(|m| m.has(flag::COUNTED));
+            with(all, |m| m.has(flag::REWORK))
+        }
+        "deploy_success_rate" => with(members(query, Measure::Deployment), |m| m.has(flag::SUCCESS)),
+        _ => None,
+    }
+}
+
+/// Recoveries of the window, each with its length in seconds.
+pub(in crate::kpi) fn recoveries<'a>(query: &Query<'a>) -> impl Iterator<Item = (Member<'a>, f64)> {
+    let clock = usize::from(query.settings.recovery_from_impact);
+    members(query, Measure::Recovery).into_iter().filter_map(move |m| Some((m, m.event.values.get(clock).copied()?)))
+}
+
 fn rate(blank: Blank<'_>, all: &[Member<'_>], hit: impl Fn(&Member<'_>) -> bool, name: &str) -> Option<Reading> {
     let denominator = weight(all.iter().copied());
     if denominator <= 0.0 {
@@ -98,10 +125,8 @@ fn success(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 
 /// Over recoveries of the window. Failed deployments that are not over yet are counted beside.
 fn recovery(query: &Query<'_>, blank: Blank<'_>, q: f64) -> Reading {
-    let clock = usize::from(query.settings.recovery_from_impact);
-    let all = members(query, Measure::Recovery);
     let open = unrecovered(query);
-    let mut values: Vec<f64> = all.iter().filter_map(|m| m.event.values.get(clock).copied()).collect();
+    let (all, mut values): (Vec<Member<'_>>, Vec<f64>) = recoveries(query).unzip();
     let reading = match quantile::type7(&mut values, q) {
         None => blank.no_data("no failed deployment was recovered from in the window"),
         Some(value) => {

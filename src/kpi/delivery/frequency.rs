@@ -12,7 +12,7 @@ use crate::{
     kpi::{
         Query, bands,
         cohort::{Blank, Member, Observed, ids, members, owned, seen_window, while_in_progress},
-        fact::{Measure, flag},
+        fact::{Event, Measure, flag},
     },
 };
 
@@ -45,6 +45,7 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
 /// A release: when its last member finished, and the scope's share of it.
 #[derive(Debug, Clone, Copy)]
 struct Release {
+    group: u64,
     at: Time,
     weight: f64,
 }
@@ -61,7 +62,7 @@ struct Frequency<'q> {
 fn releases(query: &Query<'_>, attempts: &[Member<'_>]) -> Vec<Release> {
     let mut by_group: HashMap<u64, Release> = HashMap::new();
     for m in attempts.iter().filter(|m| m.has(flag::COUNTED)) {
-        let release = by_group.entry(m.event.group).or_insert(Release { at: m.event.at, weight: m.weight });
+        let release = by_group.entry(m.event.group).or_insert(Release { group: m.event.group, at: m.event.at, weight: m.weight });
         release.at = release.at.max(m.event.at);
         release.weight = release.weight.max(m.weight);
     }
@@ -73,6 +74,18 @@ fn releases(query: &Query<'_>, attempts: &[Member<'_>]) -> Vec<Release> {
     let mut releases: Vec<Release> = by_group.into_values().collect();
     releases.sort_by_key(|r| r.at);
     releases
+}
+
+/// Watched days, and each release of the window with its counted members and the scope's share of it.
+pub(in crate::kpi) fn counted<'a>(query: &Query<'a>) -> (f64, Vec<(Vec<&'a Event>, f64)>) {
+    let attempts = members(query, Measure::Deployment);
+    let mut by_group: HashMap<u64, Vec<&'a Event>> = HashMap::new();
+    for m in attempts.iter().filter(|m| m.has(flag::COUNTED)) {
+        by_group.entry(m.event.group).or_default().push(m.event);
+    }
+    let kept = releases(query, &attempts).into_iter();
+    let out = kept.filter_map(|r| Some((by_group.remove(&r.group)?, r.weight))).collect();
+    (Observed::of(query, "deployment", Measure::Deployment).days(), out)
 }
 
 impl Frequency<'_> {
@@ -168,13 +181,17 @@ fn redeploys(f: &Frequency<'_>) -> Reading {
     f.of_kind(flag::REDEPLOY)
 }
 
+/// Changes that reached production in the window.
+pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
+    owned(query, query.facts.within(Measure::LeadTime, seen_window(query))).into_iter().filter(|m| !m.has(flag::FIRST))
+}
+
 /// Changes that reached production per counted deployment.
 fn batch_size(f: &Frequency<'_>) -> Reading {
     let deployments = f.total();
     if deployments <= 0.0 {
         return f.blank.no_data("no deployment in the window");
     }
-    let shipped = owned(f.query, f.query.facts.within(Measure::LeadTime, seen_window(f.query)));
-    let changes: f64 = shipped.iter().filter(|m| !m.has(flag::FIRST)).map(|m| m.weight).sum();
+    let changes: f64 = shipped(f.query).map(|m| m.weight).sum();
     f.reading(changes / deployments).with("changes", changes)
 }

@@ -41,6 +41,11 @@ fn measured<'a>(query: &Query<'a>, measure: Measure) -> Vec<Member<'a>> {
     members
 }
 
+/// What the headline is made of: changes, or commits where the settings say so, each with a value.
+pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
+    unit_of_work(query).0.into_iter()
+}
+
 fn unit_of_work<'a>(query: &Query<'a>) -> (Vec<Member<'a>>, &'static str) {
     if query.settings.per_commit {
         (measured(query, Measure::CommitLeadTime), "commit")

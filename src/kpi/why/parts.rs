@@ -1,0 +1,217 @@
+//! What a value is made of: items that add up to it. One row per metric; everything about groups follows from the items.
+
+use std::rc::Rc;
+
+use super::group::Finder;
+use crate::{
+    domain::record::Record,
+    kpi::{
+        Query,
+        cost::{self, Amount},
+        delivery,
+        fact::{Bucket, Cost, Event, flag},
+        quality, reliability, restore,
+    },
+};
+
+/// How items become a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    /// Sum of numerators over sum of denominators: a ratio, or a mean.
+    Ratio,
+    /// A quantile of the items' values (`num`).
+    Quantile(f64),
+    /// A quantile of merged histograms.
+    Histogram(f64),
+    /// How many, over the days somebody was watching.
+    Count {
+        /// Watched days.
+        days: f64,
+        /// The value itself is per day.
+        per_day: bool,
+    },
+    /// A sum.
+    Sum,
+    /// A sum over a number that is not split.
+    PerUnit {
+        /// That number.
+        units: f64,
+    },
+}
+
+/// What an item is, so that it can be asked for its dimensions.
+#[derive(Debug, Clone)]
+pub(super) enum Of<'a> {
+    Event(&'a Event),
+    /// Several that count once.
+    Release(Rc<[&'a Event]>),
+    Bucket(&'a Bucket),
+    Cost(&'a Cost),
+    Record(&'a Record),
+}
+
+/// One piece of a value.
+#[derive(Debug, Clone)]
+pub(super) struct Item<'a> {
+    pub of: Of<'a>,
+    pub num: f64,
+    pub den: f64,
+}
+
+/// A value taken apart.
+#[derive(Debug, Clone)]
+pub(super) struct Parts<'a> {
+    pub shape: Shape,
+    pub items: Vec<Item<'a>>,
+    /// What was asked: dimensions are read by its scope, roster and zone.
+    pub query: Query<'a>,
+}
+
+impl Parts<'_> {
+    pub fn days(&self) -> Option<f64> {
+        if let Shape::Count { days, .. } = self.shape { Some(days) } else { None }
+    }
+
+    pub fn units(&self) -> Option<f64> {
+        if let Shape::PerUnit { units } = self.shape { Some(units) } else { None }
+    }
+
+    /// What lies in one group of a dimension, scaled by how much of it does.
+    pub fn only(&self, by: &str, group: &str) -> Self {
+        let mut finder = Finder::new(self, by);
+        let items = self.items.iter().filter_map(|item| {
+            let groups = finder.groups(item);
+            let share: f64 = groups.iter().filter(|(name, _)| &**name == group).map(|(_, share)| share).sum();
+            (share > 0.0).then(|| Item { of: finder.narrowed(&item.of, group), num: item.num * share, den: item.den * share })
+        });
+        Self { shape: self.shape, items: items.collect(), query: self.query }
+    }
+}
+
+fn event(e: &Event, num: f64, den: f64) -> Item<'_> {
+    Item { of: Of::Event(e), num, den }
+}
+
+fn release(mut events: Vec<&Event>, num: f64, den: f64) -> Item<'_> {
+    match events.pop() {
+        Some(one) if events.is_empty() => event(one, num, den),
+        last => Item { of: Of::Release(events.into_iter().chain(last).collect()), num, den },
+    }
+}
+
+/// Take a metric's value apart; `None` when it is not made of parts that add up (a union, a date, a map).
+pub(super) fn of<'a>(metric: &str, query: &Query<'a>) -> Option<Parts<'a>> {
+    let (shape, items) = delivered(metric, query)
+        .or_else(|| restored(metric, query))
+        .or_else(|| live(metric, query))
+        .or_else(|| money(metric, query))
+        .or_else(|| measured(metric, query))?;
+    Some(Parts { shape, items, query: *query })
+}
+
+type Made<'a> = Option<(Shape, Vec<Item<'a>>)>;
+
+fn delivered<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let ratio = |items| Some((Shape::Ratio, items));
+    match metric {
+        "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment_frequency" => {
+            let (days, releases) = delivery::counted(query);
+            let per_day = metric != "deployment_frequency.count";
+            Some((Shape::Count { days, per_day }, releases.into_iter().map(|(events, weight)| release(events, weight, 0.0)).collect()))
+        }
+        "change_failure_rate" | "change_failure_rate.matured" | "deployment_rework_rate" | "deploy_success_rate" => {
+            let share = delivery::share(metric, query)?;
+            ratio(share.into_iter().map(|(m, hit)| event(m.event, if hit { m.weight } else { 0.0 }, m.weight)).collect())
+        }
+        "batch_size" => {
+            let deployed = delivery::counted(query).1.into_iter().map(|(events, weight)| release(events, 0.0, weight));
+            ratio(deployed.chain(delivery::shipped(query).map(|m| event(m.event, m.weight, 0.0))).collect())
+        }
+        "lead_time.mean" => ratio(delivery::lead_times(query).map(|m| event(m.event, m.weight * m.event.values[0], m.weight)).collect()),
+        "lead_time" | "lead_time.median" => Some((Shape::Quantile(0.5), lead_times(query))),
+        "lead_time.p90" => Some((Shape::Quantile(0.9), lead_times(query))),
+        "failed_deployment_recovery_time" | "failed_deployment_recovery_time.median" => Some((Shape::Quantile(0.5), recoveries(query))),
+        "failed_deployment_recovery_time.p90" => Some((Shape::Quantile(0.9), recoveries(query))),
+        _ => None,
+    }
+}
+
+fn lead_times<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
+    delivery::lead_times(query).map(|m| event(m.event, m.event.values[0], 1.0)).collect()
+}
+
+fn recoveries<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
+    delivery::recoveries(query).map(|(m, value)| event(m.event, value, 1.0)).collect()
+}
+
+fn restored<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let times = || restore::times(query).map(|(m, value)| event(m.event, value, 1.0)).collect();
+    match metric {
+        "time_to_restore" | "time_to_restore.mean" => Some((Shape::Ratio, times())),
+        "time_to_restore.median" => Some((Shape::Quantile(0.5), times())),
+        "time_to_restore.p90" => Some((Shape::Quantile(0.9), times())),
+        "incidents.count" | "incidents.unlinked" => {
+            let (days, members) = restore::begun_in(query);
+            let mine = members.filter(|m| metric == "incidents.count" || !m.has(flag::LINKED));
+            Some((Shape::Count { days, per_day: false }, mine.map(|m| event(m.event, m.weight, 0.0)).collect()))
+        }
+        "incidents.reopen_rate" => {
+            let all = restore::restored(query);
+            Some((Shape::Ratio, all.map(|m| event(m.event, if m.has(flag::REOPENED) { m.weight } else { 0.0 }, m.weight)).collect()))
+        }
+        _ => None,
+    }
+}
+
+fn live<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let bucket = |b: &'a Bucket, num: f64, den: f64| Item { of: Of::Bucket(b), num, den };
+    let series = |name: &'static str| reliability::buckets(query, name);
+    let shares = |good: bool| {
+        let requests = series("requests").map(|(b, s)| bucket(b, if good { b.a * s } else { 0.0 }, b.a * s));
+        let errors = series("errors").map(|(b, s)| bucket(b, if good { -b.a * s } else { b.a * s }, 0.0));
+        Some((Shape::Ratio, requests.chain(errors).collect()))
+    };
+    let histogram = |name: &'static str, q: f64| {
+        let items: Vec<Item<'a>> = series(name).filter(|(b, _)| b.hist.is_some()).map(|(b, s)| bucket(b, 0.0, s)).collect();
+        (!items.is_empty()).then_some((Shape::Histogram(q), items))
+    };
+    match metric {
+        "uptime" => {
+            let time = reliability::up_and_known(query)?;
+            Some((Shape::Ratio, time.into_iter().map(|(b, up, known)| bucket(b, up, known)).collect()))
+        }
+        "uptime.requests" => shares(true),
+        "error_rate" => shares(false),
+        "requests" => Some((Shape::Sum, series("requests").map(|(b, s)| bucket(b, b.a * s, 0.0)).collect())),
+        "latency_p50" => histogram("latency", 0.5),
+        "latency_p95" | "latency" => histogram("latency", 0.95),
+        "latency_p99" => histogram("latency", 0.99),
+        "page_load" | "page_load.p75" => histogram("page_load", 0.75),
+        _ => None,
+    }
+}
+
+fn money<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let item = |(c, num): (&'a Cost, f64)| Item { of: Of::Cost(c), num, den: 0.0 };
+    let sum = |amount| Some((Shape::Sum, cost::amounts(query, amount)?.into_iter().map(item).collect()));
+    match metric {
+        "infra_cost" | "infra_cost.effective" => sum(Amount::Effective),
+        "infra_cost.billed" => sum(Amount::Billed),
+        "infra_cost_per_user" => {
+            let (costs, units) = cost::per_user_parts(query)?;
+            Some((Shape::PerUnit { units }, costs.into_iter().map(item).collect()))
+        }
+        "commitment_unused_share" | "cost_allocated_share" => {
+            let share = cost::share_parts(metric, query)?;
+            Some((Shape::Ratio, share.into_iter().map(|(c, num, den)| Item { den, ..item((c, num)) }).collect()))
+        }
+        _ => None,
+    }
+}
+
+fn measured<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let record = |(r, num, den): (&'a Record, f64, f64)| Item { of: Of::Record(r), num, den };
+    let parts = quality::parts(metric, query)?;
+    let shape = if metric == "findings" { Shape::Sum } else { Shape::Ratio };
+    Some((shape, parts.into_iter().map(record).collect()))
+}
