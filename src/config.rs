@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-pub use check::{RANGES, SLIS, THEMES};
+pub use check::{AUDIENCES, PERSPECTIVES, RANGES, SLIS, THEMES};
 pub use read::nearest;
 use toml::{
     Spanned,
@@ -161,6 +161,33 @@ pub struct KpiConfig {
     pub decision: Option<String>,
     /// Review period.
     pub review_every: Option<Duration>,
+    /// Day of the last review.
+    pub reviewed: Option<chrono::NaiveDate>,
+    /// Department that champions it.
+    pub champion: Option<String>,
+    /// Who looks at it: of [`AUDIENCES`].
+    pub audience: Vec<String>,
+    /// Balanced Scorecard: of [`PERSPECTIVES`].
+    pub perspective: Option<String>,
+    /// The one metric above all.
+    pub north_star: bool,
+    /// A frozen value to compare with.
+    pub baseline: Option<BaselineConfig>,
+}
+
+/// A frozen value of a metric, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BaselineConfig {
+    /// The value.
+    pub value: f64,
+    /// Sample behind it.
+    pub n: Option<u64>,
+    /// First day of its window.
+    pub from: Option<chrono::NaiveDate>,
+    /// First day after it.
+    pub to: Option<chrono::NaiveDate>,
+    /// When it was frozen.
+    pub frozen: Option<chrono::NaiveDate>,
 }
 
 /// `[[slo]]`: how good a service must be.
@@ -185,6 +212,8 @@ pub struct SloConfig {
 pub struct ObjectiveConfig {
     /// Unique name.
     pub name: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// How it is measured.
     pub key_results: Vec<KeyResultConfig>,
 }
@@ -200,6 +229,8 @@ pub struct KeyResultConfig {
     pub from: f64,
     /// Where it should be.
     pub to: f64,
+    /// Since when; absent: 90 days before it is due.
+    pub since: Option<chrono::NaiveDate>,
     /// By when.
     pub due: chrono::NaiveDate,
 }

@@ -16,6 +16,7 @@ pub mod job;
 pub mod keeper;
 pub mod look;
 pub mod settings;
+pub mod trend;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -106,8 +107,16 @@ impl Engine {
         let (control, orders) = mpsc::unbounded_channel();
         let reads = matches!(desk, Desk::Read(_));
         let past = Past { reader: if reads { None } else { Reader::open(store).ok() } };
-        let keeper =
-            Keeper { desk, config: Arc::clone(&config), look, inbox, board: board_tx, notice: notice_tx, clock: Arc::clone(&clock) };
+        let keeper = Keeper {
+            desk,
+            config: Arc::clone(&config),
+            look,
+            inbox,
+            board: board_tx,
+            notice: notice_tx,
+            clock: Arc::clone(&clock),
+            trend: keeper::Trend::default(),
+        };
         run_keeper(keeper)?;
         let crew = Crew { jobs: BTreeMap::new(), health: health_tx, keeper: to_keeper.clone(), past, clock, build, reads };
         spawn(crew.run(config, orders));

@@ -8,6 +8,7 @@
 pub mod bands;
 pub mod board;
 pub mod business;
+pub mod care;
 mod cohort;
 pub mod cost;
 pub mod delivery;
@@ -16,6 +17,7 @@ pub mod fact;
 pub mod guard;
 pub mod library;
 pub mod live;
+pub mod objective;
 pub mod quality;
 pub mod reliability;
 pub mod restore;

@@ -17,6 +17,7 @@ mod log;
 mod measure;
 mod paths;
 mod present;
+mod review;
 mod schema;
 mod screen;
 pub mod snapshot;
@@ -100,6 +101,7 @@ fn dispatch(cli: args::Cli, out: &mut dyn Write) -> Ended {
         Some(args::Command::Check(a)) => check::run(&global, &a, out),
         Some(args::Command::Kpi(a)) => kpi::run(&global, &a, out),
         Some(args::Command::Why(a)) => why::run(&global, &a, out),
+        Some(args::Command::Review(a)) => review::run(&global, &a, out),
         Some(args::Command::Events(a)) => events::run(&global, &a, out),
         Some(args::Command::Explain(a)) => explain::run(&global, &a, out),
         Some(args::Command::Import(a)) => import::run(&global, &a, out),

@@ -13,8 +13,8 @@ use toml::{
 };
 
 use super::{
-    AllocationConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SloConfig, SourceConfig,
-    StoreConfig, UiConfig,
+    AllocationConfig, BaselineConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SloConfig,
+    SourceConfig, StoreConfig, UiConfig,
     period::Period,
     raw::{self, Text},
     read::{self, Place},
@@ -30,6 +30,10 @@ use crate::domain::{
 pub const THEMES: [&str; 6] = ["auto", "dark", "light", "high-contrast", "colour-blind", "mono"];
 /// Words of `ui.range`.
 pub const RANGES: [&str; 7] = ["1h", "6h", "24h", "7d", "28d", "90d", "1y"];
+/// Words of `kpi.audience`.
+pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
+/// Words of `kpi.perspective`.
+pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
 /// Words of `slo.sli`.
 pub const SLIS: [&str; 3] = ["requests", "probe", "latency"];
 
@@ -141,6 +145,7 @@ impl<'a> Check<'a> {
 
     fn kpis(&mut self, raw: &BTreeMap<Text, raw::Kpi>, currency: &str) -> BTreeMap<String, KpiConfig> {
         let mut out = BTreeMap::new();
+        let mut north_star = None;
         let mut in_order: Vec<_> = raw.iter().collect();
         in_order.sort_by_key(|(id, _)| id.span().start);
         for (id, kpi) in in_order {
@@ -154,12 +159,55 @@ impl<'a> Check<'a> {
                 owner: kpi.owner.as_deref().map(crate::domain::text::clean),
                 decision: kpi.decision.as_deref().map(crate::domain::text::clean),
                 review_every: period(kpi.review_every),
+                reviewed: self.day(kpi.reviewed.as_ref()),
+                champion: kpi.champion.as_deref().map(crate::domain::text::clean),
+                audience: kpi.audience.iter().map(|a| self.word_of("audience", a, &AUDIENCES)).collect(),
+                perspective: kpi.perspective.as_ref().map(|p| self.word_of("perspective", p, &PERSPECTIVES)),
+                north_star: kpi.north_star.as_ref().is_some_and(|n| *n.get_ref()),
+                baseline: kpi.baseline.as_ref().and_then(|b| self.baseline(b, metric, currency)),
             };
+            if let Some(star) = kpi.north_star.as_ref().filter(|n| *n.get_ref()) {
+                match north_star {
+                    Some(first) => self.fault(star.span().start, format!("{first} is the North Star already; there is one")),
+                    None => north_star = Some(metric.id),
+                }
+            }
             if out.insert(metric.id.to_owned(), config).is_some() {
                 self.fault(id.span().start, format!("`{}` is another name of {}, which is configured already", id.get_ref(), metric.id));
             }
         }
         out
+    }
+
+    /// A word, which should be one of `known`.
+    fn word_of(&mut self, what: &str, text: &Text, known: &[&str]) -> String {
+        self.one_of(what, text, known);
+        text.get_ref().clone()
+    }
+
+    /// A day, or a fault.
+    fn day(&mut self, raw: Option<&raw::Day>) -> Option<chrono::NaiveDate> {
+        let raw = raw?;
+        let day = raw.get_ref().date.and_then(|d| chrono::NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()));
+        if day.is_none() {
+            self.fault(raw.span().start, "expected a date such as 2026-12-31");
+        }
+        day
+    }
+
+    /// A value in a metric's unit, or a fault.
+    fn value(&mut self, text: &Text, metric: &Metric, currency: &str) -> Option<f64> {
+        let value = target::bound(text.get_ref(), metric.unit, currency);
+        if value.is_none() {
+            let shown = crate::domain::text::clean(text.get_ref());
+            self.fault(text.span().start, format!("`{shown}` is not in the unit of {} ({})", metric.id, metric.unit.word(currency)));
+        }
+        value
+    }
+
+    fn baseline(&mut self, raw: &raw::Baseline, metric: &Metric, currency: &str) -> Option<BaselineConfig> {
+        let (from, to, frozen) = (self.day(raw.from.as_ref()), self.day(raw.to.as_ref()), self.day(raw.frozen.as_ref()));
+        Some(BaselineConfig { value: self.value(&raw.value, metric, currency)?, n: raw.n, from, to, frozen })
     }
 
     fn rules(&mut self, raw: &raw::Rules, cost: &raw::Cost) -> RulesConfig {
@@ -220,6 +268,7 @@ impl<'a> Check<'a> {
         raw.iter()
             .map(|o| ObjectiveConfig {
                 name: crate::domain::text::clean(o.name.get_ref()),
+                owner: o.owner.as_deref().map(crate::domain::text::clean),
                 key_results: o.key_results.iter().filter_map(|k| self.key_result(k, named, currency)).collect(),
             })
             .collect()
@@ -230,21 +279,15 @@ impl<'a> Check<'a> {
             self.known_team(team, named);
         }
         let metric = self.metric(&raw.kpi)?;
-        let mut bound = |text: &Text| {
-            let value = target::bound(text.get_ref(), metric.unit, currency);
-            if value.is_none() {
-                let shown = crate::domain::text::clean(text.get_ref());
-                self.fault(text.span().start, format!("`{shown}` is not in the unit of {} ({})", metric.id, metric.unit.word(currency)));
-            }
-            value
-        };
-        let (from, to) = (bound(&raw.from), bound(&raw.to));
-        let due = raw.due.get_ref().date.and_then(|d| chrono::NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()));
-        if due.is_none() {
-            self.fault(raw.due.span().start, "expected a date such as 2026-12-31");
+        let (from, to) = (self.value(&raw.from, metric, currency), self.value(&raw.to, metric, currency));
+        let (since, due) = (self.day(raw.since.as_ref()), self.day(Some(&raw.due)));
+        if let (Some(since), Some(due)) = (since, due)
+            && since >= due
+        {
+            self.fault(raw.due.span().start, format!("due {due} is not after {since}, when it begins"));
         }
         let team = raw.team.as_ref().map(|t| t.get_ref().clone());
-        Some(KeyResultConfig { metric: metric.id, team, from: from?, to: to?, due: due? })
+        Some(KeyResultConfig { metric: metric.id, team, from: from?, to: to?, since, due: due? })
     }
 
     fn fx(&mut self, cost: &raw::Cost) -> BTreeMap<(String, String), Decimal> {

@@ -198,6 +198,45 @@ pub struct Kpi {
     /// Review period.
     #[schemars(with = "Option<String>")]
     pub review_every: Option<Period>,
+    /// Day of the last review.
+    #[schemars(with = "Option<String>")]
+    pub reviewed: Option<Day>,
+    /// Department that champions it.
+    pub champion: Option<String>,
+    /// Who looks at it: `exec`, `engineering`, `on-call`.
+    #[schemars(with = "Vec<String>")]
+    pub audience: Vec<Text>,
+    /// Balanced Scorecard: `financial`, `customer`, `process`, `learning`.
+    #[schemars(with = "Option<String>")]
+    pub perspective: Option<Text>,
+    /// The one metric above all; at most one.
+    #[schemars(with = "Option<bool>")]
+    pub north_star: Option<Spanned<bool>>,
+    /// A frozen value to compare with.
+    pub baseline: Option<Baseline>,
+}
+
+/// A day, as TOML writes it.
+pub type Day = Spanned<toml::value::Datetime>;
+
+/// A frozen value.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// In the metric's unit.
+    #[schemars(with = "String")]
+    pub value: Text,
+    /// Sample behind it.
+    pub n: Option<u64>,
+    /// First day of its window.
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Day>,
+    /// First day after it.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Day>,
+    /// When it was frozen.
+    #[schemars(with = "Option<String>")]
+    pub frozen: Option<Day>,
 }
 
 /// `[[slo]]`
@@ -231,6 +270,8 @@ pub struct Objective {
     /// Its name.
     #[schemars(with = "String")]
     pub name: Text,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// How it is measured.
     pub key_results: Vec<KeyResult>,
 }
@@ -251,9 +292,12 @@ pub struct KeyResult {
     /// Where it should be.
     #[schemars(with = "String")]
     pub to: Text,
-    /// A date.
+    /// Since when; default: 90 days before it is due.
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Day>,
+    /// By when.
     #[schemars(with = "String")]
-    pub due: Spanned<toml::value::Datetime>,
+    pub due: Day,
 }
 
 /// `[cost]`

@@ -7,10 +7,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Clock, look, settings};
+use super::{Clock, look, settings, trend};
 use crate::{
     config::Config,
-    kpi::board::{Board, Look},
+    domain::{Time, metric, value::Scope},
+    kpi::{
+        board::{Board, Look},
+        care::Flag,
+    },
     store::{Incoming, Reader, Store, StoreError},
 };
 
@@ -40,6 +44,8 @@ const DERIVE_GAP: Duration = Duration::from_secs(1);
 const WINDOW_MOVES: Duration = Duration::from_secs(60);
 /// A read-only keeper asks this often whether another process has committed.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How long flags of a trend are good for.
+const TREND_KEEPS: Duration = Duration::from_secs(600);
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
 /// Batches taken into one transaction.
 const AT_ONCE: usize = 64;
@@ -69,6 +75,36 @@ pub struct Keeper {
     pub notice: watch::Sender<Option<String>>,
     /// The clock.
     pub clock: Clock,
+    /// What the focus metric's trend says, for a while.
+    pub trend: Trend,
+}
+
+/// Flags of the metric last looked at: half a year of weeks does not change with every batch.
+#[derive(Debug, Default)]
+pub struct Trend {
+    of: Option<(Scope, &'static str)>,
+    at: Option<Instant>,
+    flags: Vec<Flag>,
+}
+
+impl Trend {
+    /// The flags of a look's focus, while they are good; a look without a focus has none.
+    fn known(&self, look: &Look) -> Option<&Vec<Flag>> {
+        const NONE: &Vec<Flag> = &Vec::new();
+        let Some(focus) = look.focus else { return Some(NONE) };
+        let fresh = self.at.is_some_and(|at| at.elapsed() < TREND_KEEPS);
+        let same = self.of.as_ref().is_some_and(|(scope, metric)| *scope == look.scope && *metric == focus);
+        (fresh && same).then_some(&self.flags)
+    }
+
+    /// Look again; none while the store cannot be read.
+    fn look(&mut self, reader: &Reader, config: &Config, look: &Look, now: Time) -> &Vec<Flag> {
+        if let Some(metric) = look.focus.and_then(metric::find) {
+            self.flags = trend::flags(reader, config, &look.scope, metric, look.at.unwrap_or(now).min(now)).unwrap_or_default();
+            (self.of, self.at) = (Some((look.scope.clone(), metric.id)), Some(Instant::now()));
+        }
+        &self.flags
+    }
 }
 
 impl Keeper {
@@ -209,9 +245,20 @@ impl Keeper {
         let reader = match &self.desk {
             Desk::Write(_, reader) | Desk::Read(reader) => reader,
         };
-        match look::load(reader, &self.config, &self.look, (self.clock)()) {
-            Ok(board) => {
+        let now = (self.clock)();
+        match look::load(reader, &self.config, &self.look, now) {
+            Ok(mut board) => {
+                // The numbers first: half a year of weeks may take a moment.
+                let known = self.trend.known(&self.look);
+                board.flags = known.cloned().unwrap_or_default();
+                let late = known.is_none().then(|| board.clone());
                 self.board.send_replace(Some(Arc::new(board)));
+                if let Some(mut board) = late {
+                    board.flags.clone_from(self.trend.look(reader, &self.config, &self.look, now));
+                    if !board.flags.is_empty() {
+                        self.board.send_replace(Some(Arc::new(board)));
+                    }
+                }
             }
             Err(e) => self.tell(Some(&e.to_string())),
         }

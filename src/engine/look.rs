@@ -123,7 +123,12 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     };
     let delivery = look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Delivery);
     let wanted = Wanted { service, stages: delivery, keys: false, dims: look.focus.is_some() };
-    let facts = facts(reader, &settings, &roster, Window::new(span.before().from, span.to), wanted)?;
+    let objectives = settings::objectives(config);
+    let mut from = span.before().from;
+    if !objectives.is_empty() && look.scope == Scope::Org {
+        from = from.min(as_of - Duration::days(28));
+    }
+    let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
     let behind = behind(reader, &roster, look, span, as_of)?;
     let mut board = build(&Material {
         look,
@@ -131,6 +136,8 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         settings: &settings,
         roster: &roster,
         targets: &settings::targets(config),
+        care: &settings::care(config),
+        objectives: &objectives,
         facts: &facts,
         behind: &behind,
         services: &reader.services()?,
@@ -141,6 +148,15 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         name_members(reader, why)?;
     }
     Ok(board)
+}
+
+/// States of all sources, as records.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn sources(reader: &Reader, now: Time) -> Result<Vec<Arc<Record>>, StoreError> {
+    let query = FactQuery { records: vec![Kind::SourceState], ..FactQuery::default() };
+    Ok(reader.facts(&query, Window::new(now, now))?.records)
 }
 
 /// Facts of a wide window are loaded without the keys of their records; the few that an explanation names are looked up by

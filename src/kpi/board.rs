@@ -12,7 +12,11 @@ use std::{
 
 use chrono::Duration;
 
-use super::why::Why;
+use super::{
+    care::{Care, Flag},
+    objective::ObjectiveState,
+    why::Why,
+};
 use crate::domain::{
     Time,
     target::Target,
@@ -210,8 +214,22 @@ pub struct Board {
     pub why: Option<Why>,
     /// Of each headline whose change is real, the group that accounts for most of it.
     pub drivers: BTreeMap<&'static str, Driver>,
+    /// What the configuration says of each metric, by id.
+    pub care: BTreeMap<String, Care>,
+    /// Objectives of the organisation and where they are; empty for other scopes.
+    pub objectives: Vec<ObjectiveState>,
+    /// What the focus metric's trend and care say about it.
+    pub flags: Vec<Flag>,
     /// Records in the store at all; 0 means nothing has arrived yet.
     pub records: u64,
+}
+
+impl Board {
+    /// The metric above all, when one is named.
+    #[must_use]
+    pub fn north_star(&self) -> Option<&str> {
+        self.care.iter().find(|(_, care)| care.north_star).map(|(id, _)| id.as_str())
+    }
 }
 
 /// Shared by keeper, app and commands.

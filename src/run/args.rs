@@ -68,6 +68,8 @@ pub enum Command {
     Kpi(Kpi),
     /// Why a KPI moved: contributions that add up, the guard's verdict, what happened just before
     Why(Why),
+    /// The quarterly review: which metrics stand still, jump, lack an owner, or are past their review
+    Review(Review),
     /// Deployments, changes, incidents as rows
     Events(Events),
     /// How a record was attributed, linked and classified, or how a KPI came about
@@ -164,6 +166,17 @@ pub struct Why {
     /// Of this service
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
+}
+
+/// `review`.
+#[derive(Debug, Args)]
+pub struct Review {
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextJson,
+    /// As of this moment [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
 }
 
 /// `events`.

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row},
-    card, change, empty,
+    card, change, empty, number,
     state::{self, State},
 };
 use crate::{domain::metric::Metric, kpi::board::Board};
@@ -38,7 +38,29 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) -> Rec
     let second = row(area, 1);
     let words = card::qualifiers(r, board).join(" · ");
     canvas.text(second.x + 1, second.y, second.width.saturating_sub(2), &words, canvas.theme.dim);
+    if area.height > 24 {
+        let third = row(area, 2);
+        let words = care(metric, board);
+        canvas.text(third.x + 1, third.y, third.width.saturating_sub(2), &words, canvas.theme.dim);
+    }
     below(area, if area.height > 24 { 3 } else { 2.min(area.height) })
+}
+
+/// Who answers for it, what it informs, what it is compared with for good, and what its trend says.
+fn care(metric: &Metric, board: &Board) -> String {
+    let mut words: Vec<String> = board.flags.iter().filter(|f| f.kind != "no_owner").map(|f| f.kind.replace('_', " ")).collect();
+    if let Some(care) = board.care.get(metric.id) {
+        if care.north_star {
+            words.insert(0, "North Star".into());
+        }
+        words.extend(care.owner.iter().map(|o| format!("owner {o}")));
+        if let Some(b) = &care.baseline {
+            let frozen = b.frozen_at.map(|d| format!(", frozen {d}")).unwrap_or_default();
+            words.push(format!("baseline {}{frozen}", number::value(metric.unit, b.value, &board.currency)));
+        }
+        words.extend(care.decision.iter().map(|d| format!("informs: {d}")));
+    }
+    words.join(" · ")
 }
 
 /// No value: why, or what would feed it. What nothing feeds has no chart either, so the page is only that.

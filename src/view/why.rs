@@ -81,6 +81,7 @@ fn heading_lines(canvas: &Canvas<'_>, why: &Why, cut: Option<&Cut>, metric: &Met
         out.push((refused.clone(), theme.dim));
     }
     out.extend(why.doubts.iter().map(|d| (format!("note: {}", d.text), theme.fair)));
+    out.extend(board.flags.iter().map(|f| (format!("{}: {}", f.kind.replace('_', " "), f.text), theme.dim)));
     out
 }
 

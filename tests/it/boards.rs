@@ -18,7 +18,9 @@ use quarterdeck::{
     },
     kpi::{
         board::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series},
+        care::{Care, Flag},
         library::Library,
+        objective::{KeyResultState, ObjectiveState, Verdict},
         why::{self, Cut, Doubt, DoubtKind, Moved, Score, Side, Suspected, Suspicion, Why},
     },
 };
@@ -106,6 +108,9 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         rows: focus_metric.filter(|_| !nothing).map_or_else(Vec::new, |m| rows(m, mood, window)),
         rows_total: if nothing { 0 } else { 231 },
         why: focus_metric.filter(|_| !nothing).map(|m| because(m, mood, scope, window)),
+        care: if nothing { BTreeMap::new() } else { care() },
+        objectives: if nothing { Vec::new() } else { objectives(mood) },
+        flags: if mood == Mood::Bad { flags() } else { Vec::new() },
         drivers: if nothing { BTreeMap::new() } else { drivers(mood) },
         records: if nothing { 0 } else { 48_210 },
     })
@@ -116,6 +121,60 @@ const SERVICES: [&str; 7] = ["checkout-api", "ledger", "catalog", "search-index"
 const LONG_TEAMS: [&str; 4] =
     ["team-for-everything-that-has-no-other-home-2026", "支払いと決済のチーム", "Ünïcödé-Größenwahn", "unattributed"];
 const LONG_SERVICES: [&str; 4] = ["customer-facing-checkout-and-payment-gateway-v2-legacy", "検索インデックス", "ÅÄÖ-tjänsten", "x"];
+
+fn care() -> BTreeMap<String, Care> {
+    let of = |owner: &str, perspective: &str, north_star| Care {
+        owner: Some(owner.into()),
+        perspective: Some(perspective.into()),
+        north_star,
+        decision: Some("slow down the releases of a team above 20 %".into()),
+        has_target: true,
+        ..Care::default()
+    };
+    BTreeMap::from([
+        ("change_failure_rate".to_owned(), of("VP Engineering", "process", false)),
+        ("lead_time.median".to_owned(), of("VP Engineering", "process", true)),
+        ("infra_cost.effective".to_owned(), of("CFO", "financial", false)),
+    ])
+}
+
+fn flags() -> Vec<Flag> {
+    vec![Flag { kind: "volatile", text: "the recent weeks spread more than twice as far, or the last one is out of line".into() }]
+}
+
+fn objectives(mood: Mood) -> Vec<ObjectiveState> {
+    let bad = mood == Mood::Bad;
+    let result = |metric, team: Option<&str>, from, to, value: Option<f64>, verdict| KeyResultState {
+        metric,
+        scope: team.map_or(Scope::Org, |t| Scope::Team(t.into())),
+        from,
+        to,
+        value,
+        progress: value.map(|v: f64| (v - from) / (to - from)),
+        elapsed: 0.62,
+        due: "2026-06-30".parse().unwrap(),
+        days_left: 91,
+        verdict,
+        reason: None,
+    };
+    let verdict = if bad { Verdict::Behind } else { Verdict::OnPace };
+    let value = if bad { 0.17 } else { 0.11 };
+    let name = if mood == Mood::Long {
+        "支払いと決済 without fear, at any time of day, in every region we serve"
+    } else {
+        "Ship without fear"
+    };
+    vec![ObjectiveState {
+        name: name.into(),
+        owner: Some("VP Engineering".into()),
+        progress: Some(if bad { 0.1 } else { 0.7 }),
+        verdict,
+        key_results: vec![
+            result("change_failure_rate", None, 0.18, 0.08, Some(value), verdict),
+            result("lead_time.median", Some(names(mood)[0]), 432_000.0, 86_400.0, None, Verdict::NoData),
+        ],
+    }]
+}
 
 fn names(mood: Mood) -> &'static [&'static str] {
     if mood == Mood::Long { &LONG_TEAMS } else { &TEAMS }

@@ -13,6 +13,7 @@ mod kpis;
 mod pty;
 mod readme;
 mod records;
+mod reviewed;
 mod screens;
 mod sources;
 mod store;

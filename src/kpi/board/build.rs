@@ -14,7 +14,15 @@ use crate::{
         value::{Reading, Scope},
         window::{Tz, Window},
     },
-    kpi::{Query, Settings, evaluate, fact::Facts, guard, why},
+    kpi::{
+        Query, Settings,
+        care::Care,
+        evaluate,
+        fact::Facts,
+        guard,
+        objective::{self, Objective},
+        why,
+    },
     ledger::Derived,
 };
 
@@ -49,7 +57,11 @@ pub struct Material<'a> {
     pub roster: &'a Roster,
     /// Targets by metric id.
     pub targets: &'a BTreeMap<String, Target>,
-    /// Facts over the window and the like window before it.
+    /// What is said of each metric, by id.
+    pub care: &'a BTreeMap<String, Care>,
+    /// Objectives, in the configured order.
+    pub objectives: &'a [Objective],
+    /// Facts over the window and the like window before it; with objectives, of the trailing 28 days at least.
     pub facts: &'a Facts,
     /// Rows.
     pub behind: &'a Behind,
@@ -131,6 +143,9 @@ pub fn build(m: &Material<'_>) -> Board {
         rows: behind_focus,
         why,
         drivers,
+        care: m.care.clone(),
+        objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, &query) } else { Vec::new() },
+        flags: Vec::new(),
         records: m.records,
     }
 }
@@ -217,9 +232,18 @@ const INPUTS: &[(&str, &[&[&str]])] = &[
     ("", &[&["quality"]]),
 ];
 
-fn fed(id: &str, seen: &BTreeSet<String>) -> bool {
+/// Has what a metric is made from ever been seen?
+#[must_use]
+pub fn fed(id: &str, seen: &BTreeSet<String>) -> bool {
     let groups = INPUTS.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(&[] as &[&[&str]], |(_, g)| g);
     groups.iter().all(|words| words.iter().any(|w| seen.contains(*w)))
+}
+
+/// Kinds of record a metric is made from, by their word.
+#[must_use]
+pub fn kinds_behind(id: &str) -> Vec<&'static str> {
+    let groups = INPUTS.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(&[] as &[&[&str]], |(_, g)| g);
+    groups.iter().flat_map(|words| words.iter().copied()).map(|w| if w.starts_with("sample:") { "sample" } else { w }).collect()
 }
 
 /// Bucket lengths by range, all in minutes.

@@ -1,0 +1,195 @@
+//! Care of a metric: who answers for it, what it is for, what its series says about itself, and whether it is still worth
+//! looking at (domain.md 1.9).
+//!
+//! Flags are judged on whole ISO weeks that are over and final; a provisional bucket never raises one.
+
+use chrono::{Duration, NaiveDate};
+use serde::Serialize;
+
+use super::{Query, Settings, evaluate};
+use crate::{
+    analysis::flags,
+    domain::{
+        Time,
+        metric::Metric,
+        record::{Body, Record},
+        value::Status,
+        window::{Window, midnight},
+    },
+};
+
+/// Balanced Scorecard.
+pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
+
+/// Who looks at it.
+pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
+
+/// Headline metrics an audience can keep in mind.
+pub const MOST_PER_AUDIENCE: usize = 5;
+
+/// What the configuration says of one metric.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Care {
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The department that champions it.
+    pub champion: Option<String>,
+    /// Of [`AUDIENCES`].
+    pub audience: Vec<String>,
+    /// Of [`PERSPECTIVES`].
+    pub perspective: Option<String>,
+    /// The one metric above all.
+    pub north_star: bool,
+    /// What it informs.
+    pub decision: Option<String>,
+    /// Days between reviews.
+    pub review_every_days: Option<i64>,
+    /// Last review.
+    pub reviewed: Option<NaiveDate>,
+    /// What it is compared with for good.
+    pub baseline: Option<Baseline>,
+    /// A target is set.
+    pub has_target: bool,
+    /// A key result says by when.
+    pub has_due: bool,
+}
+
+/// A frozen value: later corrections of the past do not move it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Baseline {
+    /// In the metric's unit.
+    pub value: f64,
+    /// Sample behind it.
+    pub n: Option<u64>,
+    /// First day of its window.
+    pub from: Option<NaiveDate>,
+    /// First day after it.
+    pub to: Option<NaiveDate>,
+    /// When it was frozen.
+    pub frozen_at: Option<NaiveDate>,
+}
+
+/// One thing a series or its configuration says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flag {
+    /// `static`, `dormant`, `volatile`, `changepoint`, `stale_source`, `no_owner`, `review_due`, `not_smart`.
+    pub kind: &'static str,
+    /// In words.
+    pub text: String,
+}
+
+fn flag(kind: &'static str, text: impl Into<String>) -> Flag {
+    Flag { kind, text: text.into() }
+}
+
+/// One week of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Week {
+    /// Its span.
+    pub span: Window,
+    /// Its value; `None` without one, or while it is not final.
+    pub value: Option<f64>,
+    /// Sample behind it.
+    pub n: u64,
+}
+
+/// Weeks looked at.
+pub const WEEKS: i64 = 26;
+
+/// Fewest weeks of one level.
+const SEGMENT: usize = 5;
+
+/// The last [`WEEKS`] whole ISO weeks before the evaluation instant.
+#[must_use]
+pub fn weeks(settings: &Settings) -> Vec<Window> {
+    let from = settings.as_of - Duration::weeks(WEEKS + 1);
+    let all = Window::new(from, settings.as_of).weeks(settings.zone);
+    let whole = all.into_iter().filter(|w| w.from >= from && w.to <= settings.as_of);
+    let mut whole: Vec<Window> = whole.collect();
+    let surplus = whole.len().saturating_sub(usize::try_from(WEEKS).unwrap_or(0));
+    whole.split_off(surplus)
+}
+
+/// One week of a metric: the week is the query's window, its instant the present (an incident linked later belongs to the
+/// week all the same). `None` when the metric is unknown.
+#[must_use]
+pub fn week(metric: &str, query: &Query<'_>) -> Option<Week> {
+    let reading = evaluate(metric, query)?;
+    let value = reading.number().filter(|_| reading.status == Status::Ok);
+    Some(Week { span: query.window, value, n: reading.n })
+}
+
+/// What a weekly series says about itself. Weeks before anything was seen say nothing.
+#[must_use]
+pub fn of_series(weeks: &[Week], settings: &Settings) -> Vec<Flag> {
+    let rules = flags::Rules::default();
+    let started = weeks.iter().position(|w| w.n > 0 || w.value.is_some());
+    let Some(seen) = started.map(|i| &weeks[i..]) else { return Vec::new() };
+    let counts: Vec<f64> = seen.iter().map(|w| w.n as f64).collect();
+    if flags::is_dormant(&counts, &rules) == Some(true) {
+        return vec![flag("dormant", format!("nothing happened in the last {} weeks", counts.len().min(rules.weeks)))];
+    }
+    let with_values: Vec<(Window, f64)> = seen.iter().filter_map(|w| Some((w.span, w.value?))).collect();
+    let values: Vec<f64> = with_values.iter().map(|(_, v)| *v).collect();
+    let recent = &values[values.len().saturating_sub(rules.weeks)..];
+    let mut out = Vec::new();
+    if flags::is_static(&values, &rules) == Some(true) {
+        let ceiling = recent.iter().all(|v| *v == 1.0);
+        let why = if ceiling { "at its ceiling" } else { "within 2 %" };
+        out.push(flag("static", format!("{} weekly values {why}: does it still tell anything?", recent.len())));
+    } else if flags::is_volatile(&values, &rules) == Some(true) {
+        out.push(flag("volatile", "the recent weeks spread more than twice as far, or the last one is out of line"));
+    }
+    for at in flags::changepoints(&values, SEGMENT) {
+        let day = with_values[at].0.from.with_timezone(&settings.zone).format("%Y-%m-%d");
+        out.push(flag("changepoint", format!("a new level since the week of {day}")));
+    }
+    out
+}
+
+/// What the configuration of a metric lacks. `now` decides what is due.
+#[must_use]
+pub fn of_care(metric: &Metric, care: Option<&Care>, settings: &Settings) -> Vec<Flag> {
+    let nobody = Care::default();
+    let care = care.unwrap_or(&nobody);
+    let mut out = Vec::new();
+    if care.owner.is_none() {
+        out.push(flag("no_owner", format!("nobody answers for it: [kpi.{}] owner = \"…\"", metric.id)));
+    }
+    if let Some(days) = care.review_every_days {
+        match care.reviewed {
+            None => out.push(flag("review_due", "never reviewed: set `reviewed` when you have")),
+            Some(day) => {
+                let due = midnight(day + Duration::days(days), settings.zone);
+                if due <= settings.as_of {
+                    out.push(flag("review_due", format!("reviewed {day}, due every {days} days")));
+                }
+            }
+        }
+    }
+    let missing: Vec<&str> = [("target", care.has_target), ("due date", care.has_due), ("owner", care.owner.is_some())]
+        .into_iter()
+        .filter(|(_, there)| !there)
+        .map(|(name, _)| name)
+        .collect();
+    // Somebody began to set a goal: say what is missing to make it one.
+    if (care.has_target || care.has_due) && !missing.is_empty() {
+        out.push(flag("not_smart", format!("a goal without {}", missing.join(" and "))));
+    }
+    out
+}
+
+/// Sources that feed one of these kinds and have not been heard of for more than a day.
+#[must_use]
+pub fn stale_sources(records: &[std::sync::Arc<Record>], kinds: &[&str], now: Time) -> Vec<Flag> {
+    let stale = records.iter().filter_map(|r| {
+        let Body::SourceState(s) = &r.body else { return None };
+        let feeds = s.feeds.is_empty() || s.feeds.iter().any(|f| kinds.contains(&f.as_str()));
+        let last = s.last_success_at?;
+        (feeds && now - last > Duration::days(1)).then(|| {
+            let hours = (now - last).num_hours();
+            flag("stale_source", format!("source {} was last heard of {hours} hours ago", r.source))
+        })
+    });
+    stale.collect()
+}
