@@ -102,6 +102,23 @@ pub struct FactQuery {
     pub labels: bool,
 }
 
+/// Which facts to name, the newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct NewestQuery<'a> {
+    /// Of what.
+    pub measure: Measure,
+    /// By the facts' own time; what is still open in it belongs to it.
+    pub window: Window,
+    /// Only with this flag (`kpi::fact::flag`); 0: any.
+    pub flag: u16,
+    /// Only of this service.
+    pub service: Option<&'a str>,
+    /// Only owned, also in part, by one of these teams; none: anybody's.
+    pub teams: &'a [String],
+    /// At most.
+    pub limit: usize,
+}
+
 /// What rows to load.
 #[derive(Debug, Clone, Default)]
 pub struct RowQuery {
@@ -402,7 +419,15 @@ impl Reader {
         done
     }
 
-    /// Facts of a span, each measure in order of time. Open incidents and outages, and changes not yet shipped, are in the
+    /// Keys of the records behind the newest facts, and how many such facts there are in all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest(&self, query: &NewestQuery<'_>) -> Result<(Vec<String>, u64), StoreError> {
+        self.read(|conn, names| read::newest(conn, names, query))
+    }
+
+    /// Facts of a span. Open incidents and outages, and changes not yet shipped, are in the
     /// span when they began before its end.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use crate::{
         fact::{Facts, Measure, flag},
         why::Why,
     },
-    store::{FactQuery, Reader, RowQuery, StoreError},
+    store::{FactQuery, NewestQuery, Reader, RowQuery, StoreError},
 };
 
 /// Live series that formulas read.
@@ -99,7 +99,9 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let mut facts = reader.facts(&query, span)?;
     let open = vec![Measure::Incident, Measure::Outage, Measure::Pending];
     let open = FactQuery { measures: open, service: service.clone(), keys, dims, ..FactQuery::default() };
-    facts.events.extend(reader.facts(&open, long_before(span.to))?.events);
+    for (measure, track) in reader.facts(&open, long_before(span.to))?.events.all() {
+        facts.events.add(measure, Arc::clone(track));
+    }
     let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
@@ -167,7 +169,7 @@ fn name_members(reader: &Reader, why: &mut Why) -> Result<(), StoreError> {
         let service = (!service.is_empty()).then(|| service.to_owned());
         let query = FactQuery { measures: vec![measure], keys: true, service, ..FactQuery::default() };
         let found = reader.facts(&query, Window::new(at, at + Duration::milliseconds(1)))?;
-        Ok(found.of(measure).first().map(|e| e.key.to_string()).filter(|k| !k.is_empty()))
+        Ok(found.of(measure).next().map(|e| e.key().to_owned()).filter(|k| !k.is_empty()))
     };
     for member in why.members.iter_mut().filter(|m| m.key.is_empty()) {
         if let Some(at) = member.at {
@@ -255,22 +257,17 @@ fn focus_rows(
         return Ok((rows, total));
     };
     let wanted = scope(found.kinds, None);
-    let mine =
-        |e: &&crate::kpi::fact::Event| wanted.teams.is_empty() || e.teams.iter().any(|(t, _)| wanted.teams.iter().any(|w| **w == **t));
-    let by = |measure| FactQuery { measures: vec![measure], keys: true, service: wanted.service.clone(), ..FactQuery::default() };
-    let facts = reader.facts(&by(measure), if measure == Measure::Pending { long_before(span.to) } else { span })?;
-    let mut events: Vec<_> = facts.of(measure).iter().filter(mine).collect();
-    events.sort_by_key(|e| std::cmp::Reverse(e.at));
-    let mut total = events.len() as u64;
-    let mut keys: Vec<String> = Vec::new();
+    let window = if measure == Measure::Pending { long_before(span.to) } else { span };
+    let newest = NewestQuery { measure, window, flag: 0, service: wanted.service.as_deref(), teams: &wanted.teams, limit: MOST_ROWS };
+    let (mut keys, mut total) = (Vec::new(), 0);
     if measure == Measure::Restore {
         // Open incidents have not been restored, but they belong to the question.
-        let open = reader.facts(&by(Measure::Incident), long_before(span.to))?;
-        keys.extend(open.of(Measure::Incident).iter().filter(mine).filter(|e| e.flags & flag::OPEN != 0).map(|e| e.key.to_string()));
-        total += keys.len() as u64;
+        let open = NewestQuery { measure: Measure::Incident, window: long_before(span.to), flag: flag::OPEN, ..newest };
+        (keys, total) = reader.newest(&open)?;
     }
-    keys.extend(events.iter().take(MOST_ROWS).map(|e| e.key.to_string()));
-    keys.retain(|k| !k.is_empty());
+    let (closed, n) = reader.newest(&newest)?;
+    keys.extend(closed);
+    total += n;
     let place: BTreeMap<String, usize> = keys.iter().enumerate().map(|(i, k)| (k.clone(), i)).collect();
     if keys.is_empty() {
         return Ok((Vec::new(), total));

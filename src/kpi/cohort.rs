@@ -3,14 +3,14 @@
 
 use super::{
     Query,
-    fact::{Event, Facts, Measure, flag},
+    fact::{EventRef, Measure, Track, flag},
     scope::Whose,
 };
 use crate::domain::{
     Time, metric,
     record::{Body, Record},
     value::{Datum, Reading, Status},
-    window::Window,
+    window::{Window, from_millis},
 };
 
 /// Most ids in a reading's lists.
@@ -22,13 +22,102 @@ const POLL_GAP: chrono::Duration = chrono::Duration::days(1);
 /// An event with the scope's share of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member<'a> {
-    pub event: &'a Event,
+    pub event: EventRef<'a>,
     pub weight: f64,
 }
 
 impl Member<'_> {
     pub fn has(&self, bit: u16) -> bool {
-        self.event.flags & bit != 0
+        self.event.flags() & bit != 0
+    }
+}
+
+/// The scope's events of a span: stretches of tracks, each with the scope's share. Costs nothing until visited, and is
+/// visited as often as a formula likes; in order of time within a stretch.
+#[derive(Debug, Clone)]
+pub(super) struct Members<'a> {
+    whose: Whose<'a>,
+    stretches: Vec<Stretch<'a>>,
+}
+
+#[derive(Debug, Clone)]
+struct Stretch<'a> {
+    track: &'a Track,
+    span: std::ops::Range<usize>,
+    weight: f64,
+}
+
+impl<'a> Members<'a> {
+    /// Those whose moment lies in `span`.
+    pub fn within(query: &Query<'a>, measure: Measure, span: Window) -> Self {
+        let whose = Whose::of(query);
+        let mut stretches = Vec::new();
+        for track in query.facts.events.of(measure) {
+            let weight = whose.track(track);
+            if weight > 0.0 {
+                let span = track.within(span);
+                if !span.is_empty() {
+                    stretches.push(Stretch { track, span, weight });
+                }
+            }
+        }
+        Self { whose, stretches }
+    }
+
+    /// Those before an instant, however long.
+    pub fn before(query: &Query<'a>, measure: Measure, end: Time) -> Self {
+        Self::within(query, measure, Window::new(Time::MIN_UTC, end))
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'a>> + Clone {
+        self.every(1)
+    }
+
+    /// Every `step`th of each stretch.
+    pub fn every(&self, step: usize) -> impl Iterator<Item = Member<'a>> + Clone {
+        self.stretches
+            .iter()
+            .flat_map(move |s| s.span.clone().step_by(step).map(|i| Member { event: s.track.event(i), weight: s.weight }))
+            .filter(|m| self.whose.takes(m.event))
+    }
+
+    /// At most so many.
+    pub fn most(&self) -> usize {
+        self.stretches.iter().map(|s| s.span.len()).sum()
+    }
+
+    /// None at all?
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+/// What a reading says of its members besides the value; gathered while they are visited.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    /// How many.
+    pub n: u64,
+    /// Sum of the scope's shares.
+    pub weight: f64,
+    newest_ms: Option<i64>,
+    assumed: bool,
+}
+
+impl Tally {
+    pub fn add(&mut self, m: &Member<'_>) {
+        self.n += 1;
+        self.weight += m.weight;
+        self.newest_ms = self.newest_ms.max(Some(m.event.at_ms()));
+        self.assumed |= m.has(flag::ASSUMED);
+    }
+}
+
+impl<'a> FromIterator<Member<'a>> for Tally {
+    fn from_iter<I: IntoIterator<Item = Member<'a>>>(members: I) -> Self {
+        let mut tally = Self::default();
+        members.into_iter().for_each(|m| tally.add(&m));
+        tally
     }
 }
 
@@ -37,26 +126,20 @@ pub(super) fn seen_window(query: &Query<'_>) -> Window {
     Window::new(query.window.from, query.window.to.min(query.settings.as_of))
 }
 
-/// The scope's events of the window, in order of time.
-pub(super) fn members<'a>(query: &Query<'a>, measure: Measure) -> Vec<Member<'a>> {
-    owned(query, query.facts.within(measure, seen_window(query)))
+/// The scope's events of the window.
+pub(super) fn members<'a>(query: &Query<'a>, measure: Measure) -> Members<'a> {
+    Members::within(query, measure, seen_window(query))
 }
 
-/// Those of `events` that the scope has a share of.
-pub(super) fn owned<'a>(query: &Query<'a>, events: &'a [Event]) -> Vec<Member<'a>> {
-    let whose = Whose::of(query);
-    events.iter().map(|event| Member { event, weight: whose.event(event) }).filter(|m| m.weight > 0.0).collect()
-}
-
-/// Ids for a reading's list, bounded. A view that lists none loads its facts without keys.
-pub(super) fn ids<'a>(members: impl Iterator<Item = Member<'a>>) -> Datum {
-    let named = members.filter(|m| !m.event.key.is_empty());
-    Datum::List(named.take(MOST_LISTED).map(|m| Datum::Text(m.event.key.to_string())).collect())
-}
-
-/// Sum of the scope's shares.
-pub(super) fn weight<'a>(members: impl Iterator<Item = Member<'a>>) -> f64 {
-    members.fold(0.0, |sum, m| sum + m.weight)
+/// Ids for a reading's list, the earliest first, bounded. A view that lists none loads its facts without keys, and nobody
+/// is asked.
+pub(super) fn ids<'a>(query: &Query<'_>, members: impl Iterator<Item = Member<'a>>) -> Datum {
+    if !query.facts.events.are_keyed() {
+        return Datum::List(Vec::new());
+    }
+    let mut named: Vec<EventRef<'_>> = members.map(|m| m.event).filter(|e| !e.key().is_empty()).collect();
+    named.sort_by_key(|e| e.at_ms());
+    Datum::List(named.iter().take(MOST_LISTED).map(|e| Datum::Text(e.key().to_owned())).collect())
 }
 
 /// How much of a window somebody was watching.
@@ -74,7 +157,7 @@ impl Observed {
     /// By the sources that can report `kind`, and by what they reported as `measure`.
     pub fn of(query: &Query<'_>, kind: &str, measure: Measure) -> Self {
         let seen = seen_window(query);
-        let first = first_event(query.facts, measure, seen);
+        let first = first_event(query, measure, seen);
         let sources: Vec<&Record> = query.facts.records.iter().map(AsRef::as_ref).filter(|r| feeds(r, kind)).collect();
         let known = sources.iter().filter_map(|r| watched(r)).collect::<Vec<_>>();
         let (span, alive) = if known.is_empty() {
@@ -96,8 +179,10 @@ impl Observed {
     }
 }
 
-fn first_event(facts: &Facts, measure: Measure, window: Window) -> Option<Time> {
-    facts.within(measure, window).first().map(|e| e.at)
+/// Anybody's, not only the scope's.
+fn first_event(query: &Query<'_>, measure: Measure, window: Window) -> Option<Time> {
+    let first = |track: &Track| Some(track.within(window)).filter(|span| !span.is_empty()).map(|span| track.event(span.start).at_ms());
+    query.facts.events.of(measure).iter().filter_map(|track| first(track)).min().map(from_millis)
 }
 
 fn feeds(record: &Record, kind: &str) -> bool {
@@ -140,12 +225,12 @@ impl<'q> Blank<'q> {
         Reading::none(self.row.id, self.query.scope.clone(), self.unit(), status, why)
     }
 
-    /// A value from `members`: sample size, age and whether it rests on assumed deployments come from them.
-    pub fn value(&self, value: impl Into<Datum>, members: &[Member<'_>]) -> Reading {
+    /// A value from members: sample size, age and whether it rests on assumed deployments come from their tally.
+    pub fn value(&self, value: impl Into<Datum>, of: &Tally) -> Reading {
         Reading {
-            measured_at: members.iter().map(|m| m.event.at).max(),
-            assumed: members.iter().any(|m| m.has(flag::ASSUMED)),
-            ..Reading::ok(self.row.id, self.query.scope.clone(), self.unit(), value, members.len() as u64)
+            measured_at: of.newest_ms.map(from_millis),
+            assumed: of.assumed,
+            ..Reading::ok(self.row.id, self.query.scope.clone(), self.unit(), value, of.n)
         }
     }
 }

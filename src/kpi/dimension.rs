@@ -8,18 +8,18 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 use chrono::Datelike;
 
 use super::{
-    fact::{Bucket, Cost, Dims, Event, Facts},
+    fact::{Bucket, Cost, EventRef, Facts},
     scope::project,
 };
 use crate::domain::{Time, record::Record, window::Tz};
 
 /// An event's value of a dimension; `None` when it has none.
 #[must_use]
-pub fn of_event<'a>(event: &'a Event, name: &str, zone: Tz) -> Option<Cow<'a, str>> {
+pub fn of_event<'a>(event: EventRef<'a>, name: &str, zone: Tz) -> Option<Cow<'a, str>> {
     match name {
-        "service" => filled(&event.service),
-        "weekday" => Some(weekday(event.at, zone).into()),
-        _ => value(&event.dims, name).map(Cow::from),
+        "service" => filled(event.service()),
+        "weekday" => Some(weekday(event.at(), zone).into()),
+        _ => event.dims().iter().find(|(n, _)| &**n == name).map(|(_, value)| Cow::from(&**value)),
     }
 }
 
@@ -61,14 +61,11 @@ pub fn of_record<'a>(record: &'a Record, name: &str, zone: Tz) -> Option<Cow<'a,
 #[must_use]
 pub fn names(facts: &Facts) -> BTreeSet<Arc<str>> {
     let mut found: BTreeSet<&str> = BTreeSet::new();
-    let mut last: Option<&Dims> = None;
-    for event in facts.events.values().flatten() {
-        found.extend(["service"].iter().filter(|_| !event.service.is_empty()));
-        // Neighbours mostly share one interned list.
-        if !last.is_some_and(|l| Arc::ptr_eq(l, &event.dims)) {
-            last = Some(&event.dims);
-            found.extend(event.dims.iter().map(|(name, _)| &**name));
-        }
+    let mut any = !(facts.buckets.is_empty() && facts.costs.is_empty() && facts.records.is_empty());
+    for (_, track) in facts.events.all() {
+        any = true;
+        found.extend(["service"].iter().filter(|_| !track.service.is_empty()));
+        found.extend(track.sets().iter().flat_map(|set| set.iter()).map(|(name, _)| &**name));
     }
     for bucket in &facts.buckets {
         found.extend(["service"].iter().filter(|_| !bucket.service.is_empty()));
@@ -85,7 +82,7 @@ pub fn names(facts: &Facts) -> BTreeSet<Arc<str>> {
         found.extend(record.labels.keys().map(String::as_str));
     }
     found.remove("team");
-    if !(facts.events.values().all(Vec::is_empty) && facts.buckets.is_empty() && facts.costs.is_empty() && facts.records.is_empty()) {
+    if any {
         found.insert("weekday");
     }
     found.into_iter().map(Arc::from).collect()
@@ -101,16 +98,12 @@ fn filled(text: &str) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text.into())
 }
 
-fn value<'a>(dims: &'a Dims, name: &str) -> Option<&'a str> {
-    dims.iter().find(|(n, _)| &**n == name).map(|(_, value)| &**value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         domain::window::from_millis,
-        kpi::fact::{Measure, Values},
+        kpi::fact::{Event, Measure, Values},
     };
 
     fn event(at_ms: i64, service: &str, dims: &[(&str, &str)]) -> Event {
@@ -126,26 +119,35 @@ mod tests {
         }
     }
 
+    fn facts(events: impl IntoIterator<Item = Event>) -> Facts {
+        let mut facts = Facts::default();
+        facts.events.extend(Measure::Deployment, events);
+        facts
+    }
+
+    fn value(event: Event, name: &str, zone: Tz) -> Option<String> {
+        let facts = facts([event]);
+        facts.of(Measure::Deployment).next().and_then(|e| of_event(e, name, zone)).map(Cow::into_owned)
+    }
+
     #[test]
     fn the_weekday_is_the_one_of_the_zone() {
         // Sunday 1970-01-04, 23:30 UTC, is Monday in Berlin.
         let event = event(3 * 86_400_000 + 23 * 3_600_000 + 1_800_000, "", &[]);
-        assert_eq!(of_event(&event, "weekday", Tz::UTC).as_deref(), Some("Sun"));
-        assert_eq!(of_event(&event, "weekday", Tz::Europe__Berlin).as_deref(), Some("Mon"));
+        assert_eq!(value(event.clone(), "weekday", Tz::UTC).as_deref(), Some("Sun"));
+        assert_eq!(value(event, "weekday", Tz::Europe__Berlin).as_deref(), Some("Mon"));
     }
 
     #[test]
     fn a_dimension_is_read_off_the_fact_or_its_list() {
-        let event = event(0, "pay", &[("region", "eu"), ("size", "XS")]);
-        let of = |name| of_event(&event, name, Tz::UTC).map(Cow::into_owned);
+        let of = |name| value(event(0, "pay", &[("region", "eu"), ("size", "XS")]), name, Tz::UTC);
         assert_eq!([of("service"), of("region"), of("size"), of("team")], [Some("pay".into()), Some("eu".into()), Some("XS".into()), None]);
     }
 
     #[test]
     fn the_names_are_those_that_occur() {
-        let mut facts = Facts::default();
-        assert!(names(&facts).is_empty());
-        facts.events.insert(Measure::Deployment, vec![event(0, "", &[("size", "S")]), event(1, "pay", &[("region", "eu")])]);
+        assert!(names(&Facts::default()).is_empty());
+        let facts = facts([event(0, "", &[("size", "S")]), event(1, "pay", &[("region", "eu")])]);
         assert_eq!(names(&facts).iter().map(|n| &**n).collect::<Vec<_>>(), ["region", "service", "size", "weekday"]);
     }
 }

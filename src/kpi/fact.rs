@@ -1,8 +1,8 @@
 //! Facts: what KPIs are computed from.
 //!
 //! Two shapes, because the inputs have two natures:
-//! - **event facts** ([`Event`]): one per deployment, shipped change, recovery, incident. Few, exact, timed to the
-//!   millisecond; medians and links stay exact and any window works. The store keeps them in chunks.
+//! - **event facts** ([`Event`], kept as columns: [`Track`]): one per deployment, shipped change, recovery, incident. Exact,
+//!   timed to the millisecond; medians and links stay exact and any window works. The store keeps them in chunks.
 //! - **live buckets** ([`Bucket`]): probe results and samples, many. Sums and histograms per minute, hour or day;
 //!   they merge by addition, so any coarser view is exact in them.
 //!
@@ -11,12 +11,14 @@
 
 mod derived;
 mod dims;
+mod track;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::{
     derived::from_derived,
     dims::{Dims, OWN, SIZES, size_class},
+    track::{EventRef, Events, Track},
 };
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
@@ -122,7 +124,7 @@ pub struct Event {
     pub teams: Owners,
     /// See [`flag`].
     pub flags: u16,
-    /// What counts once (hash of the release's group id); facts with equal groups are one.
+    /// What counts once (hash of the release's group id): facts of one group are one. 0: it counts alone.
     pub group: u64,
     /// Key of the record it stands for.
     pub key: Arc<str>,
@@ -132,8 +134,8 @@ pub struct Event {
     pub dims: Dims,
 }
 
-/// Up to five numbers in place: a board clones events by the hundred thousand, and a heap block each would be most of its
-/// cost. Reads like a slice; made from an array or a slice.
+/// Up to five numbers in place, because a derivation makes events by the million. Reads like a slice; made from an array or a
+/// slice.
 #[derive(Clone, Copy, Default)]
 pub struct Values {
     len: u8,
@@ -290,8 +292,8 @@ impl Default for Allocation {
 /// Facts over some span, ready for formulas.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// Event facts by measure, each list sorted by `at` ([`Facts::sort`]), so that any window is a slice.
-    pub events: BTreeMap<Measure, Vec<Event>>,
+    /// Event facts.
+    pub events: Events,
     /// Live buckets.
     pub buckets: Vec<Bucket>,
     /// Costs.
@@ -304,19 +306,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Facts of a measure; empty when there are none.
-    #[must_use]
-    pub fn of(&self, measure: Measure) -> &[Event] {
-        self.events.get(&measure).map_or(&[], Vec::as_slice)
-    }
-
-    /// Facts of a measure inside a window: a slice, found by bisection. Formulas use this, never a scan of everything.
-    #[must_use]
-    pub fn within(&self, measure: Measure, window: Window) -> &[Event] {
-        let all = self.of(measure);
-        let from = all.partition_point(|e| e.at < window.from);
-        let to = all.partition_point(|e| e.at < window.to);
-        &all[from..to.max(from)]
+    /// Facts of a measure, track by track.
+    pub fn of(&self, measure: Measure) -> impl Iterator<Item = EventRef<'_>> {
+        self.events.of(measure).iter().flat_map(|track| track.iter())
     }
 
     /// Buckets of a metric that begin in a window: a slice, when they are in order; else all of them, for the caller to
@@ -331,14 +323,9 @@ impl Facts {
         &self.buckets[from..place(window.to).max(from)]
     }
 
-    /// Put every list in order of time; whoever fills `events` or `buckets` calls this once.
+    /// Put the buckets in order of time; whoever fills `buckets` calls this once.
     pub fn sort(&mut self) {
         self.buckets.sort_by(|a, b| (&*a.metric, a.span.from).cmp(&(&*b.metric, b.span.from)));
         self.in_order = true;
-        for list in self.events.values_mut() {
-            if !list.is_sorted_by_key(|e| e.at) {
-                list.sort_by_key(|e| e.at);
-            }
-        }
     }
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use chrono::Datelike;
 
 use super::{
-    Query, evaluate,
+    Query,
+    cohort::Members,
+    evaluate,
     fact::{Bucket, Histogram, Measure, flag},
     scope::Whose,
 };
@@ -169,17 +171,15 @@ fn exposure(reading: &Reading, query: &Query<'_>) -> f64 {
     told.unwrap_or_else(elapsed)
 }
 
-/// The values a duration's reading is made of; of very many every k-th in order of time, which only costs power.
+/// The values a duration's reading is made of; of very many every k-th of each track, which only costs power.
 fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
-    let whose = Whose::of(query);
-    let out_of_it = |flags: u16| flags & (flag::FIRST | flag::NEGATIVE | flag::NO_START) != 0;
-    let machine = |flags: u16| flags & flag::BOT != 0 && !query.settings.include_bots;
-    let events = query.facts.within(measure, query.window);
-    events
-        .iter()
-        .step_by((events.len() / MANY).max(1))
-        .filter(|e| e.at <= query.settings.as_of && !out_of_it(e.flags) && !machine(e.flags) && whose.event(e) > 0.0)
-        .filter_map(|e| e.values.get(which).copied())
+    let out_of_it = flag::FIRST | flag::NEGATIVE | flag::NO_START;
+    let machine = if query.settings.include_bots { 0 } else { flag::BOT };
+    let members = Members::within(query, measure, query.window);
+    members
+        .every((members.most() / MANY).max(1))
+        .filter(|m| !m.has(out_of_it | machine) && m.event.at() <= query.settings.as_of)
+        .filter_map(|m| m.event.values().get(which).copied())
         .collect()
 }
 
@@ -375,7 +375,7 @@ mod tests {
                 });
             }
         }
-        facts.events.insert(Measure::LeadTime, list);
+        facts.events.extend(Measure::LeadTime, list);
         facts.sort();
         facts
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Query, bands,
-    cohort::{Blank, Member, Observed, ids, members, owned, provisional, seen_window, weight, while_in_progress},
+    cohort::{Blank, Member, Members, Observed, Tally, ids, members, provisional, seen_window, while_in_progress},
     fact::{Measure, STILL_OPEN, flag},
 };
 use crate::{
@@ -51,37 +51,34 @@ fn open<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
     if query.window.to < query.settings.as_of {
         return Vec::new();
     }
-    let all = query.facts.of(Measure::Incident);
-    let mut begun = owned(query, &all[..all.partition_point(|e| e.at < end)]);
-    begun.retain(|m| m.event.values.first().is_some_and(|ended| *ended >= millis(end) as f64));
-    begun
+    let still = |m: &Member<'_>| m.event.values().first().is_some_and(|ended| *ended >= millis(end) as f64);
+    Members::before(query, Measure::Incident, end).iter().filter(still).collect()
 }
 
 /// Seconds an open incident has lasted so far.
 fn so_far(query: &Query<'_>, m: &Member<'_>) -> f64 {
     let end = seen_window(query).to;
-    let elapsed = seconds(m.event.at, end);
-    let (Some(earlier), Some(last)) = (m.event.values.get(1), m.event.values.get(2)) else { return elapsed };
+    let elapsed = seconds(m.event.at(), end);
+    let (Some(earlier), Some(last)) = (m.event.values().get(1), m.event.values().get(2)) else { return elapsed };
     let running = (millis(end) as f64 - last) / 1000.0;
     if query.settings.reopened_elapsed || running < 0.0 { elapsed } else { earlier + running }
 }
 
 /// Restore times of the window: what was finally restored, and what is open at its age so far.
-pub(super) fn times<'a>(query: &Query<'a>) -> impl Iterator<Item = (Member<'a>, f64)> {
+pub(super) fn times<'a>(query: &Query<'a>) -> Vec<(Member<'a>, f64)> {
     let reading = usize::from(query.settings.reopened_elapsed);
-    let restored = members(query, Measure::Restore).into_iter().filter_map(move |m| Some((m, m.event.values.get(reading).copied()?)));
-    let query = *query;
-    restored.chain(open(&query).into_iter().map(move |m| (m, so_far(&query, &m))))
+    let restored = restored(query).into_iter().filter_map(|m| Some((m, m.event.values().get(reading).copied()?)));
+    restored.chain(open(query).into_iter().map(|m| (m, so_far(query, &m)))).collect()
 }
 
 /// What was finally restored in the window.
-pub(super) fn restored<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
-    members(query, Measure::Restore).into_iter()
+pub(super) fn restored<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
+    members(query, Measure::Restore).iter().collect()
 }
 
 /// Watched days, and the incidents that began in the window.
-pub(super) fn begun_in<'a>(query: &Query<'a>) -> (f64, impl Iterator<Item = Member<'a>>) {
-    (Observed::of(query, "incident", Measure::Incident).days(), members(query, Measure::Incident).into_iter())
+pub(super) fn begun_in<'a>(query: &Query<'a>) -> (f64, Vec<Member<'a>>) {
+    (Observed::of(query, "incident", Measure::Incident).days(), members(query, Measure::Incident).iter().collect())
 }
 
 /// Incidents finally restored in the window, with those still open at their age so far.
@@ -89,12 +86,12 @@ fn restore(query: &Query<'_>, blank: Blank<'_>, of: fn(&mut [f64]) -> Option<f64
     let reading = usize::from(query.settings.reopened_elapsed);
     let restored = members(query, Measure::Restore);
     let open = open(query);
-    let mut values: Vec<f64> = restored.iter().filter_map(|m| m.event.values.get(reading).copied()).collect();
+    let mut values: Vec<f64> = restored.iter().filter_map(|m| m.event.values().get(reading).copied()).collect();
     let ages: Vec<f64> = open.iter().map(|m| so_far(query, m)).collect();
     values.extend(&ages);
     let Some(value) = of(&mut values) else { return blank.no_data("no incident was restored in the window") };
-    let all: Vec<Member<'_>> = restored.into_iter().chain(open.iter().copied()).collect();
-    let mut reading = blank.value(value, &all).with("open", open.len() as f64);
+    let tally = restored.iter().chain(open.iter().copied()).collect();
+    let mut reading = blank.value(value, &tally).with("open", open.len() as f64);
     reading.rating = Some(bands::duration(value).1.into());
     let Some(oldest) = ages.into_iter().max_by(f64::total_cmp) else { return while_in_progress(reading, query) };
     reading.is_lower_bound = true;
@@ -107,7 +104,7 @@ fn incidents(n: usize) -> String {
 
 /// Any incident at all, or a source that would have told of one.
 fn known(query: &Query<'_>) -> bool {
-    !query.facts.of(Measure::Incident).is_empty() || Observed::of(query, "incident", Measure::Incident).alive
+    !query.facts.events.of(Measure::Incident).is_empty() || Observed::of(query, "incident", Measure::Incident).alive
 }
 
 fn unknown(blank: Blank<'_>) -> Reading {
@@ -120,7 +117,8 @@ fn open_now(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     }
     let open = open(query);
     let oldest = open.iter().map(|m| so_far(query, m)).max_by(f64::total_cmp);
-    let reading = blank.value(weight(open.iter().copied()), &open).with("members", ids(open.iter().copied()));
+    let tally: Tally = open.iter().copied().collect();
+    let reading = blank.value(tally.weight, &tally).with("members", ids(query, open.iter().copied()));
     match oldest {
         Some(age) => reading.with("oldest_open_s", age),
         None => reading,
@@ -130,18 +128,18 @@ fn open_now(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 /// Means of the stages of what was restored; they add to its mean.
 fn stage_mean(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let all = members(query, Measure::RestoreStages);
-    let total = weight(all.iter().copied());
-    if total <= 0.0 {
+    let tally: Tally = all.iter().collect();
+    if tally.weight <= 0.0 {
         return blank.no_data("no incident was restored in the window");
     }
     let mut stages = BTreeMap::new();
     for (i, stage) in STAGES.iter().enumerate() {
         // the last stage has a second reading, of elapsed time
         let at = if i == 2 && query.settings.reopened_elapsed { 3 } else { i };
-        let sum: f64 = all.iter().map(|m| m.weight * m.event.values.get(at).copied().unwrap_or(0.0)).sum();
-        stages.insert((*stage).to_owned(), Datum::Num(sum / total));
+        let sum: f64 = all.iter().map(|m| m.weight * m.event.values().get(at).copied().unwrap_or(0.0)).sum();
+        stages.insert((*stage).to_owned(), Datum::Num(sum / tally.weight));
     }
-    while_in_progress(blank.value(Datum::Map(stages), &all), query)
+    while_in_progress(blank.value(Datum::Map(stages), &tally), query)
 }
 
 fn count(query: &Query<'_>, blank: Blank<'_>) -> Reading {
@@ -156,20 +154,21 @@ fn begun(query: &Query<'_>, blank: Blank<'_>, keep: fn(&Member<'_>) -> bool) -> 
     if !known(query) {
         return unknown(blank);
     }
-    let mut all = members(query, Measure::Incident);
-    all.retain(keep);
-    let list = ids(all.iter().copied());
-    while_in_progress(blank.value(weight(all.iter().copied()), &all).with("members", list), query)
+    let incidents = members(query, Measure::Incident);
+    let kept = incidents.iter().filter(keep);
+    let tally: Tally = kept.clone().collect();
+    while_in_progress(blank.value(tally.weight, &tally).with("members", ids(query, kept)), query)
 }
 
 fn reopen_rate(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let all = members(query, Measure::Restore);
-    let total = weight(all.iter().copied());
-    if total <= 0.0 {
+    let tally: Tally = all.iter().collect();
+    if tally.weight <= 0.0 {
         return blank.no_data("no incident was restored in the window");
     }
-    let again = || all.iter().copied().filter(|m| m.has(flag::REOPENED));
-    while_in_progress(blank.value(weight(again()) / total, &all).with("members", ids(again())), query)
+    let again = all.iter().filter(|m| m.has(flag::REOPENED));
+    let weight: f64 = again.clone().map(|m| m.weight).sum();
+    while_in_progress(blank.value(weight / tally.weight, &tally).with("members", ids(query, again)), query)
 }
 
 /// Outages within what is seen of the window.
@@ -188,10 +187,10 @@ struct Outages<'a> {
 fn outages<'a>(query: &Query<'a>) -> Result<Outages<'a>, &'static str> {
     let observed = Observed::of(query, "incident", Measure::Incident);
     let span = observed.span;
-    let mut members = owned(query, query.facts.of(Measure::Outage));
-    members.retain(|m| m.event.at < span.to && end_of(m) > span.from);
+    let begun = Members::before(query, Measure::Outage, span.to);
+    let members: Vec<Member<'_>> = begun.iter().filter(|m| end_of(m) > span.from).collect();
     if members.is_empty() {
-        if !owned(query, query.facts.within(Measure::Incident, span)).is_empty() {
+        if !Members::within(query, Measure::Incident, span).is_empty() {
             return Err("the incidents of the window do not say what they did to availability");
         }
         if !observed.alive {
@@ -200,18 +199,18 @@ fn outages<'a>(query: &Query<'a>) -> Result<Outages<'a>, &'static str> {
     }
     let hit: Vec<(Window, f64)> = members
         .iter()
-        .filter_map(|m| Some((Window::new(m.event.at, end_of(m)).intersect(&span), m.event.values.get(1).copied()?)))
+        .filter_map(|m| Some((Window::new(m.event.at(), end_of(m)).intersect(&span), m.event.values().get(1).copied()?)))
         .filter(|(w, weight)| *weight > 0.0 && w.seconds() > 0.0)
         .collect();
     let (down_s, count) = union(&hit);
     let open =
-        members.iter().any(|m| end_of(m) >= span.to && m.event.values.first() == Some(&STILL_OPEN) && span.to >= query.settings.as_of);
+        members.iter().any(|m| end_of(m) >= span.to && m.event.values().first() == Some(&STILL_OPEN) && span.to >= query.settings.as_of);
     Ok(Outages { members, down_s, count, open, exposure_s: span.seconds() })
 }
 
 fn end_of(m: &Member<'_>) -> Time {
     #[allow(clippy::cast_possible_truncation, reason = "milliseconds; out of range saturates")]
-    m.event.values.first().map_or(m.event.at, |ms| from_millis(*ms as i64))
+    m.event.values().first().map_or(m.event.at(), |ms| from_millis(*ms as i64))
 }
 
 /// Weighted length of the union, the greatest weight counting where outages overlap; and the number of separate times.
@@ -237,8 +236,8 @@ fn from_outages(query: &Query<'_>, blank: Blank<'_>, formula: fn(&Outages<'_>) -
         Err(why) => return blank.no_data(why),
     };
     let Some(value) = formula(&outages).filter(|_| outages.exposure_s > 0.0) else { return blank.no_data(why_not) };
-    let members = ids(outages.members.iter().copied());
-    let reading = blank.value(value, &outages.members).with("members", members).with("outages", outages.count as f64);
+    let members = || outages.members.iter().copied();
+    let reading = blank.value(value, &members().collect()).with("members", ids(query, members())).with("outages", outages.count as f64);
     if outages.open {
         return provisional(reading, || "an outage is not over yet".into());
     }

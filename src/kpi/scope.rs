@@ -2,7 +2,7 @@
 
 use super::{
     Query, dimension,
-    fact::{Bucket, Event, Owners, flag},
+    fact::{Bucket, EventRef, Owners, Track, flag},
 };
 use crate::domain::{
     Time,
@@ -78,16 +78,26 @@ impl<'a> Whose<'a> {
         }
     }
 
-    /// The share of an event fact, 0 to 1. What another service's fact stands for already counts for its own service only.
+    /// The share of a track of event facts, 0 to 1. Of a group by a dimension it is what its facts may have: each of them
+    /// decides ([`Whose::takes`]).
     #[must_use]
-    pub fn event(&self, event: &Event) -> f64 {
-        let again = event.flags & flag::AGAIN != 0;
+    pub fn track(&self, track: &Track) -> f64 {
         match self.by {
-            By::Service(service) => f64::from(u8::from(&*event.service == service)),
-            _ if again => 0.0,
-            By::Org => 1.0,
-            By::Team(_) => self.share(&event.teams),
-            By::Group(by, value) => f64::from(u8::from(dimension::of_event(event, by, self.zone).as_deref() == Some(value))),
+            By::Service(service) => f64::from(u8::from(&*track.service == service)),
+            By::Team(_) => self.share(&track.teams),
+            By::Org | By::Group(..) => 1.0,
+        }
+    }
+
+    /// Whether a fact of a track that the scope has a share of counts. What another service's fact stands for already
+    /// counts for its own service only.
+    #[must_use]
+    pub fn takes(&self, event: EventRef<'_>) -> bool {
+        match self.by {
+            By::Service(_) => true,
+            _ if event.flags() & flag::AGAIN != 0 => false,
+            By::Group(by, value) => dimension::of_event(event, by, self.zone).as_deref() == Some(value),
+            By::Org | By::Team(_) => true,
         }
     }
 
@@ -163,12 +173,15 @@ mod tests {
     use super::*;
     use crate::{
         domain::window::{Window, from_millis},
-        kpi::{Settings, fact::Facts},
+        kpi::{
+            Settings,
+            fact::{Event, Facts, Measure},
+        },
     };
 
     #[test]
     fn a_group_is_a_dimension_and_team_and_service_are_among_them() {
-        let (settings, roster, facts) = (Settings::default(), Roster::default(), Facts::default());
+        let (settings, roster) = (Settings::default(), Roster::default());
         let whole = Event {
             at: from_millis(0),
             service: "pay".into(),
@@ -181,8 +194,12 @@ mod tests {
         };
         let share = |by: &str, value: &str, event: &Event| {
             let scope = Scope::Group(by.into(), value.into());
+            let mut facts = Facts::default();
+            facts.events.extend(Measure::Deployment, [event.clone()]);
             let window = Window::new(event.at, event.at);
-            Whose::of(&Query { facts: &facts, scope: &scope, window, settings: &settings, roster: &roster }).event(event)
+            let whose = Whose::of(&Query { facts: &facts, scope: &scope, window, settings: &settings, roster: &roster });
+            let track = &facts.events.of(Measure::Deployment)[0];
+            if whose.takes(track.event(0)) { whose.track(track) } else { 0.0 }
         };
         let asked = [("region", "eu"), ("region", "us"), ("size", "S"), ("team", "red"), ("service", "pay"), ("weekday", "Thu")];
         assert_eq!(asked.map(|(by, value)| share(by, value, &whole)), [1.0, 0.0, 0.0, 0.25, 1.0, 1.0]);

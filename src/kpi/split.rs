@@ -1,4 +1,5 @@
-//! Facts cut by team and by service in one pass, so that a matrix of 50 teams does not scan everything 50 times.
+//! Facts cut by team and by service in one pass, so that a matrix of 50 teams does not scan everything 50 times. Tracks of
+//! events are shared, not copied.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ impl Facts {
     pub fn teams(&self) -> BTreeSet<Arc<str>> {
         let mut out = BTreeSet::new();
         let mut last: Option<&Owners> = None;
-        for teams in self.events.values().flatten().map(|e| &e.teams).chain(self.buckets.iter().map(|b| &b.teams)) {
+        for teams in self.events.all().map(|(_, t)| &t.teams).chain(self.buckets.iter().map(|b| &b.teams)) {
             // Neighbours mostly share one interned list.
             if last.is_some_and(|l| Arc::ptr_eq(l, teams)) {
                 continue;
@@ -65,10 +66,8 @@ impl Facts {
     #[must_use]
     pub fn by_service(&self) -> BTreeMap<String, Facts> {
         let mut out: BTreeMap<Arc<str>, Facts> = BTreeMap::new();
-        for (measure, events) in &self.events {
-            for event in events.iter().filter(|e| !e.service.is_empty()) {
-                entry(&mut out, &event.service).events.entry(*measure).or_default().push(event.clone());
-            }
+        for (measure, track) in self.events.all().filter(|(_, t)| !t.service.is_empty()) {
+            entry(&mut out, &track.service).events.add(measure, Arc::clone(track));
         }
         for bucket in self.buckets.iter().filter(|b| !b.service.is_empty()) {
             entry(&mut out, &bucket.service).buckets.push(bucket.clone());
@@ -100,8 +99,10 @@ impl Facts {
     #[must_use]
     pub fn main_team(&self) -> Option<Arc<str>> {
         let mut count: BTreeMap<&Arc<str>, f64> = BTreeMap::new();
-        for (team, share) in self.events.values().flatten().flat_map(|e| e.teams.iter()) {
-            *count.entry(team).or_default() += share;
+        for (_, track) in self.events.all() {
+            for (team, share) in track.teams.iter() {
+                *count.entry(team).or_default() += share * track.len() as f64;
+            }
         }
         count.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(team, _)| Arc::clone(team))
     }
@@ -112,17 +113,9 @@ impl Facts {
         names: impl Fn(&[(Arc<str>, f64)], Option<&str>) -> Vec<String>,
     ) -> BTreeMap<String, Facts> {
         let mut out: BTreeMap<String, Facts> = BTreeMap::new();
-        for (measure, events) in &self.events {
-            let mut owners: Option<&Owners> = None;
-            let mut into: Vec<String> = Vec::new();
-            for event in events {
-                if !owners.is_some_and(|o| Arc::ptr_eq(o, &event.teams)) {
-                    owners = Some(&event.teams);
-                    into = names(&event.teams, None);
-                }
-                for name in &into {
-                    by_name(&mut out, name).events.entry(*measure).or_default().push(event.clone());
-                }
+        for (measure, track) in self.events.all() {
+            for name in names(&track.teams, None) {
+                by_name(&mut out, &name).events.add(measure, Arc::clone(track));
             }
         }
         for bucket in &self.buckets {

@@ -8,13 +8,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     sync::Arc,
 };
 
-use crate::{
-    domain::window::from_millis,
-    kpi::fact::{Dims, Event, OWN, Owners, Values},
-};
+use crate::kpi::fact::{Dims, Event, OWN, Owners, Track};
 
 /// Length of a chunk's span: 28 UTC days counted from the epoch. Longer spans make fewer chunks to open, shorter ones less
 /// to write again when a fact changes.
@@ -177,12 +175,12 @@ pub(super) struct View<'a> {
     pub(super) len: usize,
     at: &'a [u8],
     flags: Cells<'a, 2>,
-    owners: Vec<Owners>,
+    pub(super) owners: Vec<Owners>,
     owner: Cells<'a, 2>,
     group: Cells<'a, 8>,
     row: Cells<'a, 8>,
     arity: Cells<'a, 1>,
-    /// Where each event's values begin, when they are not equally many.
+    /// Where each event's values begin, and where the last one's end, when they are not equally many.
     starts: Vec<u32>,
     whole: bool,
     values: &'a [u8],
@@ -202,6 +200,13 @@ impl<const N: usize> Cells<'_, N> {
         let mut cell = [0; N];
         cell.copy_from_slice(&self.bytes[from..from + N]);
         cell
+    }
+
+    /// The cells of some events.
+    fn over(&self, events: Range<usize>) -> impl Iterator<Item = [u8; N]> {
+        let (one, each) = if self.same { (events.len(), 0..0) } else { (0, events.start * N..events.end * N) };
+        let first = if one > 0 { self.at(0) } else { [0; N] };
+        std::iter::repeat_n(first, one).chain(self.bytes[each].as_chunks::<N>().0.iter().copied())
     }
 }
 
@@ -303,6 +308,7 @@ impl<'a> View<'a> {
                 starts.push(total);
                 total = total.checked_add(u32::from(*count))?;
             }
+            starts.push(total);
         }
         let width = if whole == 1 { 4 } else { 8 };
         let values = cut(&mut rest, usize::try_from(total).ok()? * width)?;
@@ -330,39 +336,75 @@ impl<'a> View<'a> {
         i64::from_le_bytes(self.row.at(i))
     }
 
-    /// The event itself; `None` when its owners or dimensions are missing from the chunk.
-    pub(super) fn event(&self, i: usize, span: i64, service: &Arc<str>, key: Arc<str>) -> Option<Event> {
-        Some(Event {
-            at: from_millis(span * SPAN_MS + i64::from(self.offset(i))),
-            service: Arc::clone(service),
-            teams: Arc::clone(self.owners.get(usize::from(u16::from_le_bytes(self.owner.at(i))))?),
-            flags: u16::from_le_bytes(self.flags.at(i)),
-            group: u64::from_le_bytes(self.group.at(i)),
-            key,
-            values: self.values_of(i),
-            dims: match &self.dims {
-                Some((sets, set)) => Arc::clone(sets.get(usize::from(u16::from_le_bytes(set.at(i))))?),
-                None => Dims::default(),
-            },
-        })
+    /// Which of the chunk's lists of owners an event has.
+    pub(super) fn owner(&self, i: usize) -> usize {
+        usize::from(u16::from_le_bytes(self.owner.at(i)))
     }
 
-    fn values_of(&self, i: usize) -> Values {
-        let count = usize::from(self.arity.at(i)[0]);
-        let start = if self.arity.same { i * count } else { self.starts.get(i).map_or(0, |s| *s as usize) };
-        let mut values = [0.0; Values::MOST];
-        let count = count.min(Values::MOST);
-        for (n, value) in values.iter_mut().take(count).enumerate() {
-            *value = if self.whole {
-                let b = &self.values[(start + n) * 4..(start + n) * 4 + 4];
-                f64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            } else {
-                let mut b = [0; 8];
-                b.copy_from_slice(&self.values[(start + n) * 8..(start + n) * 8 + 8]);
-                f64::from_le_bytes(b)
-            };
+    /// The longest stretches of `span` whose events have one list of owners each.
+    pub(super) fn stretches(&self, span: Range<usize>) -> Vec<Range<usize>> {
+        if self.owner.same {
+            return vec![span];
         }
-        values[..count].into()
+        let mut out: Vec<Range<usize>> = Vec::new();
+        for i in span {
+            match out.last_mut() {
+                Some(last) if self.owner(last.start) == self.owner(i) => last.end = i + 1,
+                _ => out.push(i..i + 1),
+            }
+        }
+        out
+    }
+
+    pub(super) fn flags(&self, i: usize) -> u16 {
+        u16::from_le_bytes(self.flags.at(i))
+    }
+
+    /// The first value of an event.
+    pub(super) fn first_value(&self, i: usize) -> Option<f64> {
+        self.values_of(i..i + 1).next()
+    }
+
+    /// Put events at the end of a track, column by column; keys are the caller's. `None` when dimensions are missing from
+    /// the chunk.
+    pub(super) fn append(&self, events: Range<usize>, span: i64, track: &mut Track) -> Option<()> {
+        let (start, before) = (span * SPAN_MS, track.at.len());
+        let offsets = self.at[events.start * 4..events.end * 4].as_chunks::<4>().0;
+        track.at.extend(offsets.iter().map(|b| start + i64::from(u32::from_le_bytes(*b))));
+        track.flags.extend(self.flags.over(events.clone()).map(u16::from_le_bytes));
+        let alone = self.group.same && self.group.at(0) == [0; 8];
+        if !alone && track.groups.is_empty() {
+            track.groups.resize(before, 0);
+        }
+        if !alone || !track.groups.is_empty() {
+            track.groups.extend(self.group.over(events.clone()).map(u64::from_le_bytes));
+        }
+        let mut end = u32::try_from(track.values.len()).ok()?;
+        track.ends.extend(self.arity.over(events.clone()).map(|[count]| {
+            end += u32::from(count);
+            end
+        }));
+        track.values.extend(self.values_of(events.clone()));
+        if let Some((sets, set)) = &self.dims {
+            // Another stretch of a chunk finds the chunk's sets at the end.
+            let there = track.sets.last().zip(sets.last()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+            track.sets.extend(sets.iter().filter(|_| !there).cloned());
+            let first = u32::try_from(track.sets.len() - sets.len()).ok()?;
+            let count = u16::try_from(sets.len()).ok()?;
+            for set in set.over(events).map(u16::from_le_bytes) {
+                track.dims.push(first + u32::from(Some(set).filter(|s| *s < count)?));
+            }
+        }
+        Some(())
+    }
+
+    fn values_of(&self, events: Range<usize>) -> impl Iterator<Item = f64> {
+        let start = |i: usize| if self.arity.same { i * usize::from(self.arity.at(0)[0]) } else { self.starts[i] as usize };
+        let width = if self.whole { 4 } else { 8 };
+        let bytes = &self.values[start(events.start) * width..start(events.end) * width];
+        let (whole, split) = if self.whole { (bytes, &[][..]) } else { (&[][..], bytes) };
+        let whole = whole.as_chunks::<4>().0.iter().map(|b| f64::from(i32::from_le_bytes(*b)));
+        whole.chain(split.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)))
     }
 }
 
@@ -371,6 +413,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{domain::window::from_millis, kpi::fact::EventRef};
 
     fn event(at_ms: i64, owners: &[(&str, f64)], flags: u16, group: u64, values: &[f64]) -> Event {
         Event {
@@ -389,8 +432,17 @@ mod tests {
         let mut rows: Vec<(i64, &Event)> = events.iter().enumerate().map(|(i, e)| (i64::try_from(i).unwrap(), e)).collect();
         let bytes = pack(span, &mut rows);
         let mut interned = Interned::default();
-        let view = View::new(&bytes, &mut interned, true).unwrap();
-        (0..view.len).map(|i| view.event(i, span, &Arc::from("pay"), Arc::from("")).unwrap()).collect()
+        read(&View::new(&bytes, &mut interned, true).unwrap(), span).unwrap()
+    }
+
+    fn read(view: &View<'_>, span: i64) -> Option<Vec<Event>> {
+        let mut out = Vec::new();
+        for stretch in view.stretches(0..view.len) {
+            let mut track = Track::new(Arc::from("pay"), Arc::clone(view.owners.get(view.owner(stretch.start))?));
+            view.append(stretch, span, &mut track)?;
+            out.extend(track.iter().map(EventRef::to_event));
+        }
+        Some(out)
     }
 
     fn any_dims() -> impl Strategy<Value = Dims> {
@@ -425,9 +477,7 @@ mod tests {
         #[test]
         fn bytes_that_are_no_chunk_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(view) = View::new(&bytes, &mut Interned::default(), true) {
-                for i in 0..view.len.min(50) {
-                    let _ = view.event(i, 0, &Arc::from(""), Arc::from(""));
-                }
+                let _ = read(&view, 0);
             }
         }
     }
@@ -462,9 +512,8 @@ mod tests {
         let events = [event(5, &[("a", 1.0)], 3, 4, &[1.0])];
         let bytes = pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>());
         let dims = 2 + 2 + 1 + 1 + 2;
-        let view = View::new(&bytes[..bytes.len() - dims], &mut Interned::default(), true)
-            .map(|v| v.event(0, 0, &Arc::from("pay"), Arc::from("")));
-        assert_eq!(view, Some(Some(events[0].clone())));
+        let view = View::new(&bytes[..bytes.len() - dims], &mut Interned::default(), true).unwrap();
+        assert_eq!(read(&view, 0), Some(events.to_vec()));
     }
 
     #[test]

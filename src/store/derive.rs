@@ -207,7 +207,8 @@ fn write_chunks(
     let mut insert = conn.prepare_cached("INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let mut update = conn.prepare_cached("UPDATE fact_chunk SET until = ?2, body = ?3 WHERE row = ?1")?;
     for ((measure, span, place), mut events) in chunks {
-        let until = events.iter().map(|(_, e)| matters_until(measure, e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
+        let until = |e: &Event| matters_until(measure, e.at.timestamp_millis(), e.values.first().copied());
+        let until = events.iter().map(|(_, e)| until(e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
         let body = chunk::pack(span, &mut events);
         match old.remove(&(measure, span, place)) {
             Some((_, was)) if was == body => {}
@@ -221,15 +222,14 @@ fn write_chunks(
 
 /// The last millisecond a fact matters for: open incidents and changes not yet shipped matter until they are not,
 /// outages until their end, everything else in its own moment.
-pub(super) fn matters_until(measure: i64, event: &Event) -> i64 {
-    let own = event.at.timestamp_millis();
+pub(super) fn matters_until(measure: i64, at_ms: i64, first: Option<f64>) -> i64 {
     if measure == Measure::Pending as i64 {
         return i64::MAX;
     }
     if measure == Measure::Outage as i64 || measure == Measure::Incident as i64 {
         #[allow(clippy::cast_possible_truncation, reason = "`as` clamps what is no instant to the ends of time, as wanted here")]
-        let end = event.values.first().copied().unwrap_or(0.0) as i64;
-        return end.max(own);
+        let end = first.unwrap_or(0.0) as i64;
+        return end.max(at_ms);
     }
-    own
+    at_ms
 }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     sync::Arc,
 };
 
 use rusqlite::{Connection, params};
 
 use super::{
-    FactQuery, RowQuery,
+    FactQuery, NewestQuery, RowQuery,
     chunk::{self, Interned, View},
     cost, derive,
     derived::About,
@@ -22,7 +23,7 @@ use crate::{
         team::UNATTRIBUTED,
         window::{Window, millis},
     },
-    kpi::fact::{Event, Facts, Measure},
+    kpi::fact::{Facts, Measure, Owners, Track},
     ledger::{Derived, attribute::Attributor},
 };
 
@@ -44,8 +45,9 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     // A service no record names has no chunks.
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
     for measure in &query.measures {
-        let events = events(conn, names, *measure, window, place, query, &mut interned)?;
-        facts.events.insert(*measure, events);
+        for track in tracks(conn, names, *measure, window, place, query, &mut interned)? {
+            facts.events.add(*measure, Arc::new(track));
+        }
     }
     if !query.live.is_empty() {
         facts.buckets = live::buckets(conn, query, window)?;
@@ -59,8 +61,8 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     Ok(facts)
 }
 
-/// Event facts of one measure, in order of time.
-fn events(
+/// Event facts of one measure: a track per service and list of owners.
+fn tracks(
     conn: &Connection,
     names: &Names,
     measure: Measure,
@@ -68,49 +70,71 @@ fn events(
     place: Option<i64>,
     query: &FactQuery,
     interned: &mut Interned,
-) -> rusqlite::Result<Vec<Event>> {
-    let (from, to) = (millis(window.from), millis(window.to));
-    if to <= from {
-        return Ok(Vec::new());
-    }
-    let chunks = chunks(conn, measure, (from, to), place)?;
-    let nothing: Arc<str> = Arc::from("");
-    let mut known: HashMap<i64, Arc<str>> = HashMap::new();
-    let mut out = Vec::new();
-    // Time above, place below in one number: what sorts fastest.
-    let (mut order, mut spots): (Vec<u64>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
-    for span in chunks.chunk_by(|a, b| a.span == b.span) {
-        let start = span[0].span * chunk::SPAN_MS;
-        let carried = start + chunk::SPAN_MS <= from;
-        let mut views = Vec::with_capacity(span.len());
-        order.clear();
-        spots.clear();
-        for (n, packed) in span.iter().enumerate() {
-            let view = View::new(&packed.body, interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
-            let from = if carries(measure) { 0 } else { view.first_at(from - start) };
-            let to = view.first_at(to - start);
-            for i in from..to {
-                order.push(u64::from(view.offset(i)) << 32 | spots.len() as u64);
-                spots.push((u32::try_from(n).unwrap_or(0), u32::try_from(i).unwrap_or(0)));
-            }
-            let service = names.text_in(Space::Service, packed.place).unwrap_or(&nothing);
-            views.push((view, Arc::clone(service)));
-        }
-        order.sort_unstable();
-        out.reserve(order.len());
-        for spot in &order {
-            let (offset, (n, i)) = (spot >> 32, spots[(spot & 0xffff_ffff) as usize]);
-            let (view, service) = &views[n as usize];
-            let i = i as usize;
-            let key = if query.keys { key(conn, names, view.row(i), &mut known)? } else { Arc::clone(&nothing) };
-            let event = view.event(i, span[0].span, service, key).ok_or_else(|| damaged("fact chunk"))?;
-            let inside = !carried && start + offset.cast_signed() >= from;
-            if inside || derive::matters_until(measure as i64, &event) > from {
-                out.push(event);
+) -> rusqlite::Result<Vec<Track>> {
+    // Owners are interned: where a list lies tells it from others.
+    let mut known: HashMap<(i64, *const ()), usize> = HashMap::new();
+    let mut keys = HashMap::new();
+    let mut out: Vec<Track> = Vec::new();
+    for packed in chunks(conn, measure, window, place)? {
+        let view = View::new(&packed.body, interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
+        for found in found(&view, packed.span, measure, window) {
+            for events in view.stretches(found) {
+                let owners = view.owners.get(view.owner(events.start)).ok_or_else(|| damaged("fact chunk"))?;
+                let at = *known.entry((packed.place, Arc::as_ptr(owners).cast())).or_insert_with(|| {
+                    let service = names.text_in(Space::Service, packed.place).map(Arc::clone).unwrap_or_default();
+                    out.push(Track::new(service, Arc::clone(owners)));
+                    out.len() - 1
+                });
+                view.append(events.clone(), packed.span, &mut out[at]).ok_or_else(|| damaged("fact chunk"))?;
+                if query.keys {
+                    for i in events {
+                        out[at].keys.push(key(conn, names, view.row(i), &mut keys)?);
+                    }
+                }
             }
         }
     }
     Ok(out)
+}
+
+/// The facts of a chunk that a window holds; of measures that carry, also those that still matter in it.
+fn found(view: &View<'_>, span: i64, measure: Measure, window: Window) -> Vec<Range<usize>> {
+    let (from, start) = (millis(window.from), span * chunk::SPAN_MS);
+    let (first, end) = (view.first_at(from - start), view.first_at(millis(window.to) - start));
+    let inside = first..end.max(first);
+    if !carries(measure) {
+        return vec![inside];
+    }
+    let matters = |i: &usize| {
+        let at = start + i64::from(view.offset(*i));
+        derive::matters_until(measure as i64, at, view.first_value(*i)) > from
+    };
+    (0..first.min(end)).filter(matters).map(|i| i..i + 1).chain([inside]).collect()
+}
+
+/// Keys of the newest facts of a measure in a window that have this flag (0: any) and belong to one of these teams (none:
+/// to anybody), newest first, and how many there are in all. Looks up only the keys it gives.
+pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) -> rusqlite::Result<(Vec<String>, u64)> {
+    let place = query.service.map(|service| names.find(Space::Service, service).unwrap_or(-1));
+    let (mut interned, mut total, mut rows) = (Interned::default(), 0, Vec::new());
+    for packed in chunks(conn, query.measure, query.window, place)? {
+        let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+        let wanted = |owners: &Owners| query.teams.is_empty() || owners.iter().any(|(team, _)| query.teams.iter().any(|t| **t == **team));
+        let wanted: Vec<bool> = view.owners.iter().map(wanted).collect();
+        let is_mine = |i: &usize| wanted.get(view.owner(*i)) == Some(&true) && view.flags(*i) & query.flag == query.flag;
+        let mine = found(&view, packed.span, query.measure, query.window).into_iter().flatten().filter(is_mine);
+        let before = rows.len();
+        rows.extend(mine.map(|i| (packed.span * chunk::SPAN_MS + i64::from(view.offset(i)), view.row(i))));
+        total += (rows.len() - before) as u64;
+        if rows.len() > query.limit {
+            rows.select_nth_unstable_by_key(query.limit, |row| std::cmp::Reverse(*row));
+            rows.truncate(query.limit);
+        }
+    }
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(*row));
+    let mut known = HashMap::new();
+    let keys: Vec<Arc<str>> = rows.iter().map(|(_, row)| key(conn, names, *row, &mut known)).collect::<Result<_, _>>()?;
+    Ok((keys.iter().filter(|k| !k.is_empty()).map(ToString::to_string).collect(), total))
 }
 
 /// Measures whose facts may matter after their own moment.
@@ -125,8 +149,12 @@ struct Packed {
 }
 
 /// Chunks that overlap the span, or are carried into it, in order of span.
-fn chunks(conn: &Connection, measure: Measure, (from, to): (i64, i64), place: Option<i64>) -> rusqlite::Result<Vec<Packed>> {
+fn chunks(conn: &Connection, measure: Measure, window: Window, place: Option<i64>) -> rusqlite::Result<Vec<Packed>> {
+    let (from, to) = (millis(window.from), millis(window.to));
     let mut out = Vec::new();
+    if to <= from {
+        return Ok(out);
+    }
     let (first, last) = (chunk::span(from), chunk::span(to - 1));
     let mut take = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
         let mut find = conn.prepare_cached(sql)?;

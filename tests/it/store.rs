@@ -421,8 +421,8 @@ fn facts_of_a_window_are_exact_to_the_millisecond() {
     let query = FactQuery { measures: vec![Measure::Deployment], keys: true, ..FactQuery::default() };
     let facts = store.reader().unwrap().facts(&query, Window::new(at("2026-03-05T10:00:00.5Z"), at("2026-03-20T10:00:00.5Z"))).unwrap();
     for event in facts.of(Measure::Deployment) {
-        assert!(event.at >= at("2026-03-05T10:00:00.5Z") && event.at < at("2026-03-20T10:00:00.5Z"));
-        assert!(event.key.starts_with("ci/"));
+        assert!(event.at() >= at("2026-03-05T10:00:00.5Z") && event.at() < at("2026-03-20T10:00:00.5Z"));
+        assert!(event.key().starts_with("ci/"));
     }
 }
 

@@ -16,7 +16,7 @@ use quarterdeck::{
     kpi::{
         Query, Settings,
         board::build,
-        fact::{Bucket, Cost, Dims, Event, Facts, Histogram, Measure, Owners, flag},
+        fact::{Bucket, Cost, Dims, Event, EventRef, Events, Facts, Histogram, Measure, Owners, flag},
         why::{self, Cut, Depth, Why},
     },
 };
@@ -55,7 +55,7 @@ fn dims() -> impl Strategy<Value = Dims> {
 
 fn event() -> impl Strategy<Value = (usize, Event)> {
     let values = prop::collection::vec(1.0f64..500_000.0, 5);
-    (0..6usize, minute(), 0..3usize, owners(), dims(), any::<u16>(), 0..60u64, values).prop_map(
+    (0..6usize, minute(), 0..3usize, owners(), dims(), any::<u16>(), 1..60u64, values).prop_map(
         |(measure, minute, service, teams, dims, bits, group, values)| {
             let allowed = match measure {
                 0 => flag::SUCCESS | flag::COUNTED | flag::ROLLBACK | flag::REWORK | flag::FAILED,
@@ -169,8 +169,8 @@ fn facts() -> impl Strategy<Value = Facts> {
         const MEASURES: [Measure; 6] =
             [Measure::Deployment, Measure::LeadTime, Measure::Recovery, Measure::Restore, Measure::RestoreStages, Measure::Incident];
         let mut facts = Facts { buckets, costs, records: records.into_iter().map(Arc::new).collect(), ..Facts::default() };
-        for (measure, event) in events {
-            facts.events.entry(MEASURES[measure]).or_default().push(event);
+        for (place, measure) in MEASURES.into_iter().enumerate() {
+            facts.events.extend(measure, events.iter().filter(|(m, _)| *m == place).map(|(_, e)| e.clone()));
         }
         facts.sort();
         facts
@@ -240,13 +240,22 @@ proptest! {
     fn the_same_facts_in_both_windows_move_nothing(facts in facts()) {
         let shift = Duration::days(DAYS);
         let mut twice = Facts { records: Vec::new(), ..facts };
-        for list in twice.events.values_mut() {
-            list.retain(|e| e.at >= window().from);
-            let copies: Vec<Event> = list.iter().cloned().map(|mut e| { e.at -= shift; e.group += 1_000; for v in [0, 2] {
-                if e.values.len() == 3 { let mut all = e.values.to_vec(); all[v] -= shift.num_milliseconds() as f64; e.values = all.into(); }
-            } e }).collect();
-            list.extend(copies);
+        let mut events = Events::default();
+        for (measure, track) in twice.events.all() {
+            let kept = track.iter().map(EventRef::to_event).filter(|e| e.at >= window().from);
+            let both = kept.flat_map(|e| {
+                let mut copy = e.clone();
+                copy.at -= shift;
+                copy.group += 1_000;
+                if let [end, earlier, last] = *copy.values {
+                    let shift = shift.num_milliseconds() as f64;
+                    copy.values = [end - shift, earlier, last - shift].into();
+                }
+                [e, copy]
+            });
+            events.extend(measure, both);
         }
+        twice.events = events;
         twice.buckets.retain(|b| b.span.from >= window().from);
         let copies: Vec<Bucket> = twice.buckets.iter().cloned().map(|mut b| { b.span = Window::new(b.span.from - shift, b.span.to - shift); b }).collect();
         twice.buckets.extend(copies);
@@ -264,7 +273,9 @@ proptest! {
     fn order_of_arrival_changes_nothing(facts in facts()) {
         let mut other = facts.clone();
         other.records.reverse();
-        other.events.values_mut().for_each(|list| list.reverse());
+        other.events = Events::default();
+        let tracks: Vec<_> = facts.events.all().collect();
+        tracks.into_iter().rev().for_each(|(measure, track)| other.events.add(measure, Arc::clone(track)));
         other.buckets.reverse();
         other.costs.reverse();
         other.sort();
@@ -294,7 +305,7 @@ fn a_metric_that_counts_releases_shares_one_over_the_services_it_touches() {
     let mut facts = Facts::default();
     let before = (0..4).map(|i| one("api", DAYS * 1440 + 100 + i, 1 + u64::try_from(i).unwrap()));
     let both = [one("api", 300, 50), one("web", 290, 50)];
-    facts.events.insert(Measure::Deployment, before.chain(both).collect());
+    facts.events.extend(Measure::Deployment, before.chain(both));
     facts.sort();
     let all = explained(&facts, &Scope::Org, window());
     let why = all.iter().find(|w| w.metric == "deployment_frequency.count").unwrap();
@@ -329,7 +340,7 @@ fn the_team_behind_a_rising_failure_rate_is_named_and_a_better_rate_with_a_worse
         add(team, failed, n, from);
     }
     let mut facts = Facts::default();
-    facts.events.insert(Measure::Deployment, list);
+    facts.events.extend(Measure::Deployment, list);
     facts.sort();
     let all = explained(&facts, &Scope::Org, window());
     let why = all.iter().find(|w| w.metric == "change_failure_rate").unwrap();

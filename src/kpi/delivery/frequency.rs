@@ -1,18 +1,20 @@
 //! How often: releases counted once over the services they touch, per observed time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use crate::{
     analysis::quantile,
     domain::{
-        Time,
         value::{Datum, Reading, Status},
-        window::Window,
+        window::{Window, from_millis, millis},
     },
     kpi::{
         Query, bands,
-        cohort::{Blank, Member, Observed, ids, members, owned, seen_window, while_in_progress},
-        fact::{Event, Measure, flag},
+        cohort::{Blank, Member, Members, Observed, Tally, ids, members, while_in_progress},
+        fact::{EventRef, Measure, flag},
     },
 };
 
@@ -45,46 +47,86 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
 /// A release: when its last member finished, and the scope's share of it.
 #[derive(Debug, Clone, Copy)]
 struct Release {
+    /// 0: it is a deployment alone.
     group: u64,
-    at: Time,
+    at_ms: i64,
     weight: f64,
+}
+
+/// A group is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 struct Frequency<'q> {
     query: &'q Query<'q>,
     blank: Blank<'q>,
     observed: Observed,
-    attempts: Vec<Member<'q>>,
+    attempts: Members<'q>,
     releases: Vec<Release>,
 }
 
 /// Counted deployments of the window, those of one release as one. A release is finished when its last member is.
-fn releases(query: &Query<'_>, attempts: &[Member<'_>]) -> Vec<Release> {
-    let mut by_group: HashMap<u64, Release> = HashMap::new();
-    for m in attempts.iter().filter(|m| m.has(flag::COUNTED)) {
-        let release = by_group.entry(m.event.group).or_insert(Release { group: m.event.group, at: m.event.at, weight: m.weight });
-        release.at = release.at.max(m.event.at);
-        release.weight = release.weight.max(m.weight);
+fn releases(query: &Query<'_>, attempts: &Members<'_>) -> Vec<Release> {
+    let mut releases = Vec::with_capacity(attempts.most());
+    let mut by_group: HashMap<u64, Release, BuildHasherDefault<Hashed>> = HashMap::default();
+    attempts.iter().filter(|m| m.has(flag::COUNTED)).for_each(|m| {
+        let one = Release { group: m.event.group(), at_ms: m.event.at_ms(), weight: m.weight };
+        if one.group == 0 {
+            releases.push(one);
+            return;
+        }
+        let release = by_group.entry(one.group).or_insert(one);
+        release.at_ms = release.at_ms.max(one.at_ms);
+        release.weight = release.weight.max(one.weight);
+    });
+    if by_group.is_empty() {
+        return releases;
     }
     // a release whose last member finished after the window belongs to the next one
     let after = Window::new(query.window.to, (query.window.to + RELEASE_SPREAD).min(query.settings.as_of));
-    for m in owned(query, query.facts.within(Measure::Deployment, after)).iter().filter(|m| m.has(flag::COUNTED)) {
-        by_group.remove(&m.event.group);
+    for m in Members::within(query, Measure::Deployment, after).iter().filter(|m| m.has(flag::COUNTED)) {
+        by_group.remove(&m.event.group());
     }
-    let mut releases: Vec<Release> = by_group.into_values().collect();
-    releases.sort_by_key(|r| r.at);
+    let mut grouped: Vec<(u64, Release)> = by_group.into_iter().collect();
+    // always the same order, so that sums are the same to the last bit
+    grouped.sort_unstable_by_key(|(group, _)| *group);
+    releases.extend(grouped.into_iter().map(|(_, release)| release));
     releases
 }
 
-/// Watched days, and each release of the window with its counted members and the scope's share of it.
-pub(in crate::kpi) fn counted<'a>(query: &Query<'a>) -> (f64, Vec<(Vec<&'a Event>, f64)>) {
+/// Watched days, and each release of the window with its counted members in order of time and the scope's share of it.
+pub(in crate::kpi) fn counted<'a>(query: &Query<'a>) -> (f64, Vec<(Vec<EventRef<'a>>, f64)>) {
     let attempts = members(query, Measure::Deployment);
-    let mut by_group: HashMap<u64, Vec<&'a Event>> = HashMap::new();
+    let mut by_group: HashMap<u64, Vec<EventRef<'a>>> = HashMap::new();
+    let mut out = Vec::new();
     for m in attempts.iter().filter(|m| m.has(flag::COUNTED)) {
-        by_group.entry(m.event.group).or_default().push(m.event);
+        match m.event.group() {
+            0 => out.push((vec![m.event], m.weight)),
+            group => by_group.entry(group).or_default().push(m.event),
+        }
     }
-    let kept = releases(query, &attempts).into_iter();
-    let out = kept.filter_map(|r| Some((by_group.remove(&r.group)?, r.weight))).collect();
+    for release in releases(query, &attempts) {
+        if let Some(mut events) = by_group.remove(&release.group) {
+            events.sort_by_key(|e| e.at_ms());
+            out.push((events, release.weight));
+        }
+    }
     (Observed::of(query, "deployment", Measure::Deployment).days(), out)
 }
 
@@ -95,29 +137,30 @@ impl Frequency<'_> {
 
     /// A reading over the releases, with how much was observed.
     fn reading(&self, value: impl Into<Datum>) -> Reading {
-        let mut reading = self.blank.value(value, &self.counted());
+        let mut reading = self.blank.value(value, &self.counted().collect());
         reading.n = self.releases.len() as u64;
         reading.coverage = Some(self.observed.coverage);
         while_in_progress(reading.with("exposure_days", self.observed.days()), self.query)
     }
 
-    fn counted(&self) -> Vec<Member<'_>> {
-        self.attempts.iter().copied().filter(|m| m.has(flag::COUNTED)).collect()
+    fn counted(&self) -> impl Iterator<Item = Member<'_>> {
+        self.attempts.iter().filter(|m| m.has(flag::COUNTED))
     }
 
     /// Releases by calendar day of the zone; days without one are not listed.
     fn by_day(&self) -> BTreeMap<String, f64> {
         let mut days = BTreeMap::new();
         for release in &self.releases {
-            *days.entry(release.at.with_timezone(&self.query.settings.zone).date_naive().to_string()).or_default() += release.weight;
+            let day = from_millis(release.at_ms).with_timezone(&self.query.settings.zone).date_naive();
+            *days.entry(day.to_string()).or_default() += release.weight;
         }
         days
     }
 
     fn of_kind(&self, bit: u16) -> Reading {
-        let of_kind: Vec<Member<'_>> = self.attempts.iter().copied().filter(|m| m.has(bit) && m.has(flag::SUCCESS)).collect();
-        let reading = self.blank.value(of_kind.iter().map(|m| m.weight).sum::<f64>(), &of_kind);
-        while_in_progress(reading.with("members", ids(of_kind.into_iter())), self.query)
+        let of_kind = self.attempts.iter().filter(|m| m.has(bit) && m.has(flag::SUCCESS));
+        let tally: Tally = of_kind.clone().collect();
+        while_in_progress(self.blank.value(tally.weight, &tally).with("members", ids(self.query, of_kind)), self.query)
     }
 }
 
@@ -126,8 +169,8 @@ fn sum<'a>(releases: impl Iterator<Item = &'a Release>) -> f64 {
 }
 
 fn count(f: &Frequency<'_>) -> Reading {
-    let redeployed = f.attempts.iter().copied().filter(|m| m.has(flag::REDEPLOY));
-    f.reading(f.total()).with("members", ids(f.counted().into_iter())).with("excluded", ids(redeployed))
+    let redeployed = f.attempts.iter().filter(|m| m.has(flag::REDEPLOY));
+    f.reading(f.total()).with("members", ids(f.query, f.counted())).with("excluded", ids(f.query, redeployed))
 }
 
 fn per_day(f: &Frequency<'_>) -> Reading {
@@ -160,7 +203,8 @@ fn daily(f: &Frequency<'_>) -> Reading {
 fn median_per_week(f: &Frequency<'_>) -> Reading {
     let span = f.observed.span;
     let whole = span.weeks(f.query.settings.zone).into_iter().filter(|w| span.from <= w.from && w.to <= span.to);
-    let mut weeks: Vec<f64> = whole.map(|w| sum(f.releases.iter().filter(|r| w.contains(r.at)))).collect();
+    let of_week = |w: Window| sum(f.releases.iter().filter(|r| (millis(w.from)..millis(w.to)).contains(&r.at_ms)));
+    let mut weeks: Vec<f64> = whole.map(of_week).collect();
     let n = weeks.len() as u64;
     match quantile::median(&mut weeks) {
         None => f.blank.without(Status::Insufficient, "no whole ISO week in the window"),
@@ -182,8 +226,8 @@ fn redeploys(f: &Frequency<'_>) -> Reading {
 }
 
 /// Changes that reached production in the window.
-pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
-    owned(query, query.facts.within(Measure::LeadTime, seen_window(query))).into_iter().filter(|m| !m.has(flag::FIRST))
+pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
+    members(query, Measure::LeadTime).iter().filter(|m| !m.has(flag::FIRST)).collect()
 }
 
 /// Changes that reached production per counted deployment.
@@ -192,6 +236,7 @@ fn batch_size(f: &Frequency<'_>) -> Reading {
     if deployments <= 0.0 {
         return f.blank.no_data("no deployment in the window");
     }
-    let changes: f64 = shipped(f.query).map(|m| m.weight).sum();
+    let shipped = members(f.query, Measure::LeadTime);
+    let changes: f64 = shipped.iter().filter(|m| !m.has(flag::FIRST)).map(|m| m.weight).sum();
     f.reading(changes / deployments).with("changes", changes)
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::{
     analysis::quantile,
-    domain::value::{Datum, Reading},
+    domain::{
+        value::{Datum, Reading},
+        window::millis,
+    },
     kpi::{
         Query, bands,
-        cohort::{Blank, Member, Observed, ids, members, owned, seen_window, while_in_progress},
+        cohort::{Blank, Member, Members, Observed, Tally, ids, members, seen_window, while_in_progress},
         fact::{Measure, flag},
     },
-    ledger::{LEAD_STAGES, course::seconds},
+    ledger::LEAD_STAGES,
 };
 
 /// Reasons a change has no lead time, by flag.
@@ -34,24 +37,18 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     Some(formula(query, Blank::of(metric, query)?))
 }
 
-/// Members with a value: humans only unless bots are to count.
-fn measured<'a>(query: &Query<'a>, measure: Measure) -> Vec<Member<'a>> {
-    let mut members = members(query, measure);
-    members.retain(|m| !m.event.values.is_empty() && (query.settings.include_bots || !m.has(flag::BOT)));
-    members
+/// Has a value, and is a human's unless bots are to count.
+fn is_measured(query: &Query<'_>, m: &Member<'_>) -> bool {
+    !m.event.values().is_empty() && (query.settings.include_bots || !m.has(flag::BOT))
 }
 
 /// What the headline is made of: changes, or commits where the settings say so, each with a value.
-pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>) -> impl Iterator<Item = Member<'a>> {
-    unit_of_work(query).0.into_iter()
+pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
+    members(query, unit_of_work(query).0).iter().filter(|m| is_measured(query, m)).collect()
 }
 
-fn unit_of_work<'a>(query: &Query<'a>) -> (Vec<Member<'a>>, &'static str) {
-    if query.settings.per_commit {
-        (measured(query, Measure::CommitLeadTime), "commit")
-    } else {
-        (measured(query, Measure::LeadTime), "change")
-    }
+fn unit_of_work(query: &Query<'_>) -> (Measure, &'static str) {
+    if query.settings.per_commit { (Measure::CommitLeadTime, "commit") } else { (Measure::LeadTime, "change") }
 }
 
 fn none(blank: Blank<'_>) -> Reading {
@@ -59,54 +56,60 @@ fn none(blank: Blank<'_>) -> Reading {
 }
 
 /// A reading over lead times, with what was left out beside it.
-fn reading(query: &Query<'_>, blank: Blank<'_>, value: impl Into<Datum>, members: &[Member<'_>]) -> Reading {
-    let reading = blank.value(value, members);
-    let all = self::members(query, Measure::LeadTime);
-    let odd = |flags: &'static [(u16, &str)]| ids(all.iter().copied().filter(move |m| flags.iter().any(|(bit, _)| m.has(*bit))));
-    while_in_progress(reading.with("excluded", odd(LEFT_OUT)).with("anomalies", odd(ANOMALIES)), query)
+fn reading(query: &Query<'_>, blank: Blank<'_>, value: impl Into<Datum>, of: &Tally) -> Reading {
+    let all = members(query, Measure::LeadTime);
+    let odd = |flags: &'static [(u16, &str)]| ids(query, all.iter().filter(move |m| flags.iter().any(|(bit, _)| m.has(*bit))));
+    while_in_progress(blank.value(value, of).with("excluded", odd(LEFT_OUT)).with("anomalies", odd(ANOMALIES)), query)
 }
 
 fn of_values(query: &Query<'_>, blank: Blank<'_>, quantile: fn(&mut [f64]) -> Option<f64>) -> Reading {
-    let (members, unit) = unit_of_work(query);
-    let mut values: Vec<f64> = members.iter().map(|m| m.event.values[0]).collect();
+    let (measure, unit) = unit_of_work(query);
+    let members = members(query, measure);
+    let (mut tally, mut values) = (Tally::default(), Vec::with_capacity(members.most()));
+    members.iter().filter(|m| is_measured(query, m)).for_each(|m| {
+        tally.add(&m);
+        values.push(m.event.values()[0]);
+    });
     let Some(value) = quantile(&mut values) else { return none(blank).with("unit_of_work", unit) };
-    let mut reading = reading(query, blank, value, &members).with("unit_of_work", unit);
+    let mut reading = reading(query, blank, value, &tally).with("unit_of_work", unit);
     reading.rating = Some(bands::duration(value).1.into());
     reading
 }
 
-/// Weighted by the scope's share, so that stages, teams and the whole add up.
-fn weighted_mean(members: &[Member<'_>], value: impl Fn(&Member<'_>) -> f64) -> Option<f64> {
-    let weight: f64 = members.iter().map(|m| m.weight).sum();
-    (weight > 0.0).then(|| members.iter().map(|m| m.weight * value(m)).sum::<f64>() / weight)
+/// Means of the first `N` values, weighted by the scope's share, so that stages, teams and the whole add up.
+fn weighted_means<const N: usize>(query: &Query<'_>, measure: Measure) -> Option<([f64; N], Tally)> {
+    let (mut tally, mut sums) = (Tally::default(), [0.0; N]);
+    members(query, measure).iter().filter(|m| is_measured(query, m)).for_each(|m| {
+        tally.add(&m);
+        sums.iter_mut().zip(m.event.values()).for_each(|(sum, value)| *sum += m.weight * value);
+    });
+    (tally.weight > 0.0).then(|| (sums.map(|sum| sum / tally.weight), tally))
 }
 
 fn mean(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let (members, unit) = unit_of_work(query);
-    match weighted_mean(&members, |m| m.event.values[0]) {
+    let (measure, unit) = unit_of_work(query);
+    match weighted_means::<1>(query, measure) {
         None => none(blank).with("unit_of_work", unit),
-        Some(mean) => reading(query, blank, mean, &members).with("unit_of_work", unit),
+        Some(([mean], tally)) => reading(query, blank, mean, &tally).with("unit_of_work", unit),
     }
 }
 
 fn stage_mean(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let members = measured(query, Measure::LeadStages);
-    let mut stages = BTreeMap::new();
-    for (i, stage) in LEAD_STAGES.iter().enumerate() {
-        let Some(mean) = weighted_mean(&members, |m| m.event.values.get(i).copied().unwrap_or(0.0)) else { return none(blank) };
-        stages.insert((*stage).to_owned(), mean.into());
-    }
-    while_in_progress(blank.value(Datum::Map(stages), &members), query)
+    let Some((means, tally)) = weighted_means::<{ LEAD_STAGES.len() }>(query, Measure::LeadStages) else { return none(blank) };
+    let stages = LEAD_STAGES.iter().zip(means).map(|(stage, mean)| ((*stage).to_owned(), mean.into())).collect();
+    while_in_progress(blank.value(Datum::Map(stages), &tally), query)
 }
 
 fn unreviewed(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let members = measured(query, Measure::LeadTime);
-    if members.is_empty() {
+    let members = members(query, Measure::LeadTime);
+    let measured = members.iter().filter(|m| is_measured(query, m));
+    let tally: Tally = measured.clone().collect();
+    if tally.n == 0 {
         return none(blank);
     }
-    let unreviewed = || members.iter().copied().filter(|m| m.has(flag::UNREVIEWED));
-    let count: f64 = unreviewed().map(|m| m.weight).sum();
-    while_in_progress(blank.value(count, &members).with("members", ids(unreviewed())), query)
+    let unreviewed = measured.filter(|m| m.has(flag::UNREVIEWED));
+    let count: f64 = unreviewed.clone().map(|m| m.weight).sum();
+    while_in_progress(blank.value(count, &tally).with("members", ids(query, unreviewed)), query)
 }
 
 /// Counts by reason; a reason nobody has is not listed.
@@ -122,9 +125,9 @@ fn counted_by(query: &Query<'_>, blank: Blank<'_>, flags: &[(u16, &str)]) -> Rea
             counts.insert((*reason).to_owned(), count.into());
         }
     }
-    let odd: Vec<Member<'_>> = all.into_iter().filter(|m| flags.iter().any(|(bit, _)| m.has(*bit))).collect();
-    let members = ids(odd.iter().copied());
-    while_in_progress(blank.value(Datum::Map(counts), &odd).with("members", members), query)
+    let odd = all.iter().filter(|m| flags.iter().any(|(bit, _)| m.has(*bit)));
+    let tally = odd.clone().collect();
+    while_in_progress(blank.value(Datum::Map(counts), &tally).with("members", ids(query, odd)), query)
 }
 
 fn excluded(query: &Query<'_>, blank: Blank<'_>) -> Reading {
@@ -140,7 +143,7 @@ fn excluded(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 
 /// The scope's share of changes with a value and this flag.
 fn weight_of(query: &Query<'_>, bit: u16) -> f64 {
-    members(query, Measure::LeadTime).iter().filter(|m| m.has(bit) && !m.event.values.is_empty()).map(|m| m.weight).sum()
+    members(query, Measure::LeadTime).iter().filter(|m| m.has(bit) && !m.event.values().is_empty()).map(|m| m.weight).sum()
 }
 
 fn anomalies(query: &Query<'_>, blank: Blank<'_>) -> Reading {
@@ -150,17 +153,15 @@ fn anomalies(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 /// Merged before the end and not in production; however long ago it was merged.
 fn pending(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let end = seen_window(query).to;
-    let all = query.facts.of(Measure::Pending);
-    let merged = &all[..all.partition_point(|e| e.at < end)];
-    let mut waiting = owned(query, merged);
-    waiting.retain(|m| query.settings.include_bots || !m.has(flag::BOT));
-    let known = !waiting.is_empty() || !query.facts.of(Measure::LeadTime).is_empty();
+    let merged = Members::before(query, Measure::Pending, end);
+    let waiting = merged.iter().filter(|m| query.settings.include_bots || !m.has(flag::BOT));
+    let tally: Tally = waiting.clone().collect();
+    let known = tally.n > 0 || !query.facts.events.of(Measure::LeadTime).is_empty();
     if !known && !Observed::of(query, "change", Measure::LeadTime).alive {
         return blank.no_data("no source that reports changes was seen in the window");
     }
-    let count: f64 = waiting.iter().map(|m| m.weight).sum();
-    let oldest = waiting.iter().map(|m| m.event.at).min().map(|at| seconds(at, end));
-    let reading = blank.value(count, &waiting).with("members", ids(waiting.iter().copied()));
+    let oldest = waiting.clone().map(|m| m.event.at_ms()).min().map(|at| (millis(end) - at) as f64 / 1000.0);
+    let reading = blank.value(tally.weight, &tally).with("members", ids(query, waiting));
     match oldest {
         Some(age) => reading.with("oldest_s", age),
         None => reading,

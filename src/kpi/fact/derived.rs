@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
             service: self.word(service),
             teams: self.owners(key),
             flags,
-            group: group(["", key]),
+            group: 0,
             key: key.into(),
             values: Values::default(),
             dims: self.dims(key),

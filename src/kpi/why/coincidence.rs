@@ -20,7 +20,7 @@ use crate::{
     },
     kpi::{
         Query, evaluate,
-        fact::{Bucket, Measure, flag},
+        fact::{Bucket, EventRef, Measure, flag},
         reliability, scope,
     },
     ledger::{Derived, attribute::services_of, course::Course},
@@ -332,22 +332,24 @@ fn buckets(query: &Query<'_>) -> Vec<Window> {
 
 /// Production deployments of a span as bare records: their keys come from the store later.
 fn shipped(query: &Query<'_>, window: Window) -> Vec<Record> {
-    let events = query.facts.within(Measure::Deployment, window);
+    let tracks = query.facts.events.of(Measure::Deployment).iter();
+    let mut events: Vec<EventRef<'_>> =
+        tracks.flat_map(|t| t.within(window).map(|i| t.event(i))).filter(|e| e.flags() & (flag::COUNTED | flag::REDEPLOY) != 0).collect();
+    events.sort_by_key(|e| e.at_ms());
     events
-        .iter()
-        .filter(|e| e.flags & (flag::COUNTED | flag::REDEPLOY) != 0)
+        .into_iter()
         .map(|e| {
             let body = crate::domain::record::Deployment {
                 status: DeployStatus::Success,
-                finished_at: Some(e.at),
+                finished_at: Some(e.at()),
                 ..crate::domain::record::Deployment::default()
             };
-            let (source, id) = match e.key.split_once('/') {
+            let (source, id) = match e.key().split_once('/') {
                 Some((source, id)) => (source, id.to_owned()),
-                None => ("", format!("{}@{}", e.service, millis(e.at))),
+                None => ("", format!("{}@{}", e.service(), e.at_ms())),
             };
             let mut record = Record::new(source, &id, Body::Deployment(body));
-            record.service = (!e.service.is_empty()).then(|| e.service.to_string());
+            record.service = (!e.service().is_empty()).then(|| e.service().to_string());
             record
         })
         .collect()

@@ -16,7 +16,7 @@ use crate::{
         Query,
         cost::UNALLOCATED,
         dimension,
-        fact::{Bucket, Cost, Event, Owners},
+        fact::{Bucket, Cost, EventRef, Owners},
         scope::{self, Whose},
     },
 };
@@ -80,20 +80,20 @@ pub(super) fn names(was: &Parts<'_>, is: &Parts<'_>) -> Vec<String> {
     let mut fixed: BTreeSet<&'static str> = BTreeSet::new();
     let mut labels: BTreeSet<String> = BTreeSet::new();
     let mut seen: BTreeSet<*const (Arc<str>, Arc<str>)> = BTreeSet::new();
-    let mut of_event = |e: &Event, labels: &mut BTreeSet<String>| {
-        if seen.insert(e.dims.as_ptr()) {
-            labels.extend(e.dims.iter().map(|(name, _)| name.to_string()));
+    let mut of_event = |e: EventRef<'_>, labels: &mut BTreeSet<String>| {
+        if seen.insert(e.dims().as_ptr()) {
+            labels.extend(e.dims().iter().map(|(name, _)| name.to_string()));
         }
     };
     for item in was.items.iter().chain(&is.items) {
         match &item.of {
             Of::Event(e) => {
                 fixed.extend(["team", "service", "weekday"]);
-                of_event(e, &mut labels);
+                of_event(*e, &mut labels);
             }
             Of::Release(events) => {
                 fixed.extend(["team", "service", "weekday"]);
-                events.iter().for_each(|e| of_event(e, &mut labels));
+                events.iter().for_each(|e| of_event(*e, &mut labels));
             }
             Of::Bucket(b) => {
                 fixed.extend(["team", "service", "weekday"]);
@@ -144,7 +144,7 @@ impl<'a> Finder<'a> {
     /// The groups of an item and its share in each.
     pub fn groups(&mut self, item: &Item<'a>) -> Shares {
         match &item.of {
-            Of::Event(e) => self.event(e),
+            Of::Event(e) => self.event(*e),
             Of::Release(events) => self.release(events),
             Of::Bucket(b) => self.bucket(b),
             Of::Cost(c) => self.cost(c),
@@ -155,7 +155,7 @@ impl<'a> Finder<'a> {
     /// What of an item lies in a group: of a release only the members that do.
     pub fn narrowed(&mut self, of: &Of<'a>, group: &str) -> Of<'a> {
         let Of::Release(events) = of else { return of.clone() };
-        let mine: Vec<&'a Event> = events.iter().copied().filter(|e| self.event(e).iter().any(|(name, _)| &**name == group)).collect();
+        let mine: Vec<EventRef<'a>> = events.iter().copied().filter(|e| self.event(*e).iter().any(|(name, _)| &**name == group)).collect();
         Of::Release(mine.into())
     }
 
@@ -169,16 +169,16 @@ impl<'a> Finder<'a> {
         shares
     }
 
-    fn event(&mut self, e: &Event) -> Shares {
+    fn event(&mut self, e: EventRef<'_>) -> Shares {
         let zone = self.query.settings.zone;
         match self.by.as_str() {
-            "team" => self.teams(&e.teams),
+            "team" => self.teams(e.teams()),
             "service" | "weekday" => {
                 let name = dimension::of_event(e, &self.by, zone).unwrap_or_default();
                 self.one(&name)
             }
             _ => {
-                let place = e.dims.as_ptr();
+                let place = e.dims().as_ptr();
                 if let Some(known) = self.dims.get(&place) {
                     return Arc::clone(known);
                 }
@@ -191,10 +191,10 @@ impl<'a> Finder<'a> {
     }
 
     /// A release counts once over the groups it touches: evenly, where its members are each of one group.
-    fn release(&mut self, events: &[&Event]) -> Shares {
+    fn release(&mut self, events: &[EventRef<'_>]) -> Shares {
         let mut touched: BTreeMap<Arc<str>, f64> = BTreeMap::new();
         for e in events {
-            for (name, share) in self.event(e).iter() {
+            for (name, share) in self.event(*e).iter() {
                 let most = touched.entry(Arc::clone(name)).or_default();
                 *most = most.max(*share);
             }

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::parts::{Item, Of, Parts, Shape};
-use crate::{domain::Time, kpi::fact::Event};
+use crate::{
+    domain::{Time, window::millis},
+    kpi::fact::EventRef,
+};
 
 /// Most records named.
 const MOST: usize = 8;
@@ -35,7 +38,9 @@ pub(super) fn of(parts: &Parts<'_>) -> Vec<Moved> {
     };
     let mut order: Vec<(f64, usize)> =
         effects.into_iter().enumerate().map(|(i, e)| (e, i)).filter(|(e, _)| *e != 0.0 && e.is_finite()).collect();
-    let larger = |a: &(f64, usize), b: &(f64, usize)| b.0.abs().total_cmp(&a.0.abs()).then(a.1.cmp(&b.1));
+    let when = |i: usize| at_ms(&parts.items[i].of);
+    let larger =
+        |a: &(f64, usize), b: &(f64, usize)| b.0.abs().total_cmp(&a.0.abs()).then_with(|| when(a.1).cmp(&when(b.1))).then(a.1.cmp(&b.1));
     if order.len() > MOST {
         order.select_nth_unstable_by(MOST - 1, larger);
         order.truncate(MOST);
@@ -72,12 +77,22 @@ fn quantile(items: &[Item<'_>], q: f64) -> Vec<f64> {
     items.iter().map(|i| if i.num.is_finite() { whole - at(Some(sorted.partition_point(|v| *v < i.num))) } else { 0.0 }).collect()
 }
 
+fn at_ms(of: &Of<'_>) -> Option<i64> {
+    match of {
+        Of::Event(e) => Some(e.at_ms()),
+        Of::Release(events) => events.first().map(|e| e.at_ms()),
+        Of::Bucket(b) => Some(millis(b.span.from)),
+        Of::Cost(c) => Some(millis(c.span.from)),
+        Of::Record(r) => r.event_time().map(millis),
+    }
+}
+
 fn moved(item: &Item<'_>, effect: f64, shape: Shape) -> Option<Moved> {
     let own = matches!(shape, Shape::Quantile(_) | Shape::Sum).then_some(item.num);
-    let of = |e: &Event| Moved { key: e.key.to_string(), at: Some(e.at), service: e.service.to_string(), value: own, effect };
+    let of = |e: EventRef<'_>| Moved { key: e.key().to_owned(), at: Some(e.at()), service: e.service().to_string(), value: own, effect };
     Some(match &item.of {
-        Of::Event(e) => of(e),
-        Of::Release(events) => of(events.first()?),
+        Of::Event(e) => of(*e),
+        Of::Release(events) => of(*events.first()?),
         Of::Cost(c) => Moved { key: c.key.to_string(), at: Some(c.span.from), service: c.service.to_string(), value: own, effect },
         Of::Record(r) => Moved { key: r.key(), at: r.event_time(), service: r.service.clone().unwrap_or_default(), value: own, effect },
         Of::Bucket(_) => return None,

@@ -9,7 +9,7 @@ use crate::{
         Query,
         cost::{self, Amount},
         delivery,
-        fact::{Bucket, Cost, Event, flag},
+        fact::{Bucket, Cost, EventRef, flag},
         quality, reliability, restore,
     },
 };
@@ -42,9 +42,9 @@ pub(super) enum Shape {
 /// What an item is, so that it can be asked for its dimensions.
 #[derive(Debug, Clone)]
 pub(super) enum Of<'a> {
-    Event(&'a Event),
+    Event(EventRef<'a>),
     /// Several that count once.
-    Release(Rc<[&'a Event]>),
+    Release(Rc<[EventRef<'a>]>),
     Bucket(&'a Bucket),
     Cost(&'a Cost),
     Record(&'a Record),
@@ -88,11 +88,11 @@ impl Parts<'_> {
     }
 }
 
-fn event(e: &Event, num: f64, den: f64) -> Item<'_> {
+fn event(e: EventRef<'_>, num: f64, den: f64) -> Item<'_> {
     Item { of: Of::Event(e), num, den }
 }
 
-fn release(mut events: Vec<&Event>, num: f64, den: f64) -> Item<'_> {
+fn release(mut events: Vec<EventRef<'_>>, num: f64, den: f64) -> Item<'_> {
     match events.pop() {
         Some(one) if events.is_empty() => event(one, num, den),
         last => Item { of: Of::Release(events.into_iter().chain(last).collect()), num, den },
@@ -125,9 +125,11 @@ fn delivered<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
         }
         "batch_size" => {
             let deployed = delivery::counted(query).1.into_iter().map(|(events, weight)| release(events, 0.0, weight));
-            ratio(deployed.chain(delivery::shipped(query).map(|m| event(m.event, m.weight, 0.0))).collect())
+            ratio(deployed.chain(delivery::shipped(query).into_iter().map(|m| event(m.event, m.weight, 0.0))).collect())
         }
-        "lead_time.mean" => ratio(delivery::lead_times(query).map(|m| event(m.event, m.weight * m.event.values[0], m.weight)).collect()),
+        "lead_time.mean" => {
+            ratio(delivery::lead_times(query).into_iter().map(|m| event(m.event, m.weight * m.event.values()[0], m.weight)).collect())
+        }
         "lead_time" | "lead_time.median" => Some((Shape::Quantile(0.5), lead_times(query))),
         "lead_time.p90" => Some((Shape::Quantile(0.9), lead_times(query))),
         "failed_deployment_recovery_time" | "failed_deployment_recovery_time.median" => Some((Shape::Quantile(0.5), recoveries(query))),
@@ -137,27 +139,30 @@ fn delivered<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
 }
 
 fn lead_times<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
-    delivery::lead_times(query).map(|m| event(m.event, m.event.values[0], 1.0)).collect()
+    delivery::lead_times(query).into_iter().map(|m| event(m.event, m.event.values()[0], 1.0)).collect()
 }
 
 fn recoveries<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
-    delivery::recoveries(query).map(|(m, value)| event(m.event, value, 1.0)).collect()
+    delivery::recoveries(query).into_iter().map(|(m, value)| event(m.event, value, 1.0)).collect()
 }
 
 fn restored<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
-    let times = || restore::times(query).map(|(m, value)| event(m.event, value, 1.0)).collect();
+    let times = || restore::times(query).into_iter().map(|(m, value)| event(m.event, value, 1.0)).collect();
     match metric {
         "time_to_restore" | "time_to_restore.mean" => Some((Shape::Ratio, times())),
         "time_to_restore.median" => Some((Shape::Quantile(0.5), times())),
         "time_to_restore.p90" => Some((Shape::Quantile(0.9), times())),
         "incidents.count" | "incidents.unlinked" => {
             let (days, members) = restore::begun_in(query);
-            let mine = members.filter(|m| metric == "incidents.count" || !m.has(flag::LINKED));
+            let mine = members.into_iter().filter(|m| metric == "incidents.count" || !m.has(flag::LINKED));
             Some((Shape::Count { days, per_day: false }, mine.map(|m| event(m.event, m.weight, 0.0)).collect()))
         }
         "incidents.reopen_rate" => {
             let all = restore::restored(query);
-            Some((Shape::Ratio, all.map(|m| event(m.event, if m.has(flag::REOPENED) { m.weight } else { 0.0 }, m.weight)).collect()))
+            Some((
+                Shape::Ratio,
+                all.into_iter().map(|m| event(m.event, if m.has(flag::REOPENED) { m.weight } else { 0.0 }, m.weight)).collect(),
+            ))
         }
         _ => None,
     }

@@ -162,7 +162,7 @@ fn derive(records: &[Record]) -> Derived {
 }
 
 fn facts(records: &[Record]) -> Facts {
-    let mut facts = Facts { events: fact::from_derived(records, &derive(records), &Rules::default()), ..Facts::default() };
+    let mut facts = Facts { events: fact::from_derived(records, &derive(records), &Rules::default()).into(), ..Facts::default() };
     facts.sort();
     facts
 }
@@ -177,8 +177,8 @@ fn reading(metric: &str, facts: &Facts, scope: Scope) -> quarterdeck::domain::va
 
 /// Σ of the scope's shares over members of a rate's list.
 fn weights(facts: &Facts, team: Option<&str>, keep: impl Fn(u16) -> bool) -> f64 {
-    let share = |e: &fact::Event| team.map_or(1.0, |team| e.teams.iter().filter(|(t, _)| &**t == team).map(|(_, s)| s).sum());
-    facts.of(Measure::Deployment).iter().filter(|e| keep(e.flags)).map(share).sum()
+    let share = |e: fact::EventRef<'_>| team.map_or(1.0, |team| e.teams().iter().filter(|(t, _)| &**t == team).map(|(_, s)| s).sum());
+    facts.of(Measure::Deployment).filter(|e| keep(e.flags())).map(share).sum()
 }
 
 /// Equal up to rounding, or both absent.
@@ -202,7 +202,7 @@ proptest! {
         }
         prop_assert_eq!(derive(&records), derive(&shuffled));
         let sorted = |records: &[Record]| {
-            let mut events = facts(records).events;
+            let mut events = fact::from_derived(records, &derive(records), &Rules::default());
             for list in events.values_mut() {
                 list.sort_by(|a, b| (a.at, &a.key, &a.service, a.values.first().map(|v| v.to_bits())).cmp(&(b.at, &b.key, &b.service, b.values.first().map(|v| v.to_bits()))));
             }
@@ -272,7 +272,7 @@ proptest! {
         }
         let whole = reading("change_failure_rate", &facts, Scope::Org);
         prop_assert!(whole.number().is_none_or(|r| (0.0..=1.0).contains(&r)));
-        prop_assert_eq!(whole.n, facts.of(Measure::Deployment).iter().filter(|e| candidates(e.flags)).count() as u64);
+        prop_assert_eq!(whole.n, facts.of(Measure::Deployment).filter(|e| candidates(e.flags())).count() as u64);
         for team in teams {
             let rate = reading("change_failure_rate", &facts, Scope::Team(team.into()));
             let weight = weights(&facts, Some(team), candidates);

@@ -15,7 +15,7 @@ use quarterdeck::{
         team::Roster,
         window::{Window, from_millis},
     },
-    kpi::fact::Measure,
+    kpi::fact::{EventRef, Measure},
     ledger::Rules,
     store::{FactQuery, Incoming, Store},
 };
@@ -125,7 +125,7 @@ fn everything(store: &Store) -> BTreeMap<String, String> {
     let query = FactQuery { measures: Measure::ALL.to_vec(), live: vec!["probe".into()], keys: true, ..FactQuery::default() };
     let facts = reader.facts(&query, window).unwrap();
     let mut out = BTreeMap::from([("counts".to_owned(), format!("{:?}", reader.counts().unwrap()))]);
-    out.extend(facts.events.iter().map(|(m, e)| (format!("{m:?}"), format!("{e:?}"))));
+    out.extend(Measure::ALL.map(|m| (format!("{m:?}"), format!("{:?}", facts.of(m).map(EventRef::to_event).collect::<Vec<_>>()))));
     out.insert("probes".into(), format!("{:?}", facts.buckets.iter().map(|b| (b.span, b.n, b.a, b.b)).collect::<Vec<_>>()));
     let mut rows = Vec::new();
     reader

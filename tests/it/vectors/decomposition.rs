@@ -97,7 +97,7 @@ fn fractional(vector: &Vector, input: &Object, expect: &Expect) -> Result<Readin
         return Ok(reading(expect, Datum::Map(weights.into_iter().map(|(t, w)| (t, of(w))).collect())));
     }
     let setup = vector.setup(expect)?;
-    setup.evaluate(&expect.metric, &Facts { events: BTreeMap::from([(Measure::Deployment, events)]), ..Facts::default() })
+    setup.evaluate(&expect.metric, &Facts { events: BTreeMap::from([(Measure::Deployment, events)]).into(), ..Facts::default() })
 }
 
 /// Counts over windows of different length.

@@ -43,7 +43,7 @@ fn facts(vector: &Vector, expect: &Expect, setup: &Setup) -> Result<Facts, Strin
         for (team, hours) in input.get(key).and_then(Value::as_object).into_iter().flatten() {
             for (i, hours) in hours.as_array().into_iter().flatten().enumerate() {
                 let value = hours.as_f64().ok_or("a lead time that is no number")? * factor;
-                facts.events.entry(Measure::LeadTime).or_default().push(Event {
+                let event = Event {
                     at: setup.window.from,
                     service: "".into(),
                     teams: Arc::new([(team.as_str().into(), 1.0)]),
@@ -52,7 +52,8 @@ fn facts(vector: &Vector, expect: &Expect, setup: &Setup) -> Result<Facts, Strin
                     key: format!("{team}-{i}").as_str().into(),
                     values: Values::from([value]),
                     dims: Arc::default(),
-                });
+                };
+                facts.events.extend(Measure::LeadTime, [event]);
             }
         }
     }
@@ -133,6 +134,6 @@ fn records_of_all_kinds_are_attributed_alike_by_ledger_and_attributor() {
     assert_eq!(attributor.of(&setup.records[0]), derived.attributions["c"]);
     assert_eq!(derived.attributions["c"].shares[0].team, "t");
     assert!(derived.attributions["c"].shares.iter().all(|s| s.team != UNATTRIBUTED));
-    assert!(setup.facts().of(Measure::LeadTime).iter().all(|e| e.flags & flag::AGAIN == 0));
+    assert!(setup.facts().of(Measure::LeadTime).all(|e| e.flags() & flag::AGAIN == 0));
     assert!(input::evaluate(&vector, &vector.expect[0]).is_err());
 }

@@ -135,7 +135,7 @@ impl Setup {
     /// Event facts and the records that are facts themselves.
     pub fn facts(&self) -> Facts {
         let mut facts = Facts {
-            events: fact::from_derived(&self.records, &self.derived(), &self.rules),
+            events: fact::from_derived(&self.records, &self.derived(), &self.rules).into(),
             records: self.records.iter().cloned().map(std::sync::Arc::new).collect(),
             ..Facts::default()
         };
