@@ -97,10 +97,12 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let records = SMALL.to_vec();
     let query = FactQuery { measures, live, records, service: service.clone(), keys, dims, roster: roster_of, ..FactQuery::default() };
     let mut facts = reader.facts(&query, span)?;
-    let open = vec![Measure::Incident, Measure::Outage, Measure::Pending];
-    let open = FactQuery { measures: open, service: service.clone(), keys, dims, ..FactQuery::default() };
-    for (measure, track) in reader.facts(&open, long_before(span.to))?.events.all() {
-        facts.events.add(measure, Arc::clone(track));
+    // That there ever was an incident makes "none" an answer, so the old ones come along.
+    for (measures, window) in [(vec![Measure::Outage, Measure::Pending], span), (vec![Measure::Incident], long_before(span.to))] {
+        let open = FactQuery { measures, service: service.clone(), keys, dims, ..FactQuery::default() };
+        for (measure, track) in reader.facts(&open, window)?.events.all() {
+            facts.events.add(measure, Arc::clone(track));
+        }
     }
     let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
@@ -199,12 +201,8 @@ fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Ti
         Some(metric) => focus_rows(reader, &scope, metric, span)?,
         None => (Vec::new(), 0),
     };
-    let mut keys: BTreeSet<String> = deployments.iter().chain(&incidents).chain(&focus).map(Record::key).collect();
-    let derived = reader.derived(&keys.iter().cloned().collect::<Vec<_>>())?;
-    // One step further: the other end of a link or a shipment is named on the row.
-    let known = keys.len();
-    keys.extend(derived.links.iter().flat_map(|l| [l.incident.clone(), l.deployment.clone()]));
-    let derived = if keys.len() > known { reader.derived(&keys.into_iter().collect::<Vec<_>>())? } else { derived };
+    let keys: BTreeSet<String> = deployments.iter().chain(&incidents).chain(&focus).map(Record::key).collect();
+    let derived = reader.derived(&keys.into_iter().collect::<Vec<_>>())?;
     Ok(Behind { deployments, incidents, focus, focus_total, derived })
 }
 
