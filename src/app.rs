@@ -412,12 +412,20 @@ impl App {
 
     /// What the keeper should be asked for.
     fn wanted(&self) -> Look {
-        Look { scope: self.level().scope.clone(), range: self.range, at: self.at, focus: self.focus_metric() }
+        Look { scope: self.level().scope.clone(), range: self.range, at: self.at, focus: self.focus_metric(), slo: self.focus_slo() }
     }
 
     fn focus_metric(&self) -> Option<&'static str> {
         self.trail.iter().rev().find_map(|level| match level.place {
             Place::Kpi(metric) => Some(metric.id),
+            _ => None,
+        })
+    }
+
+    /// The objective whose page is open, or was on the way in.
+    fn focus_slo(&self) -> Option<String> {
+        self.trail.iter().rev().find_map(|level| match &level.place {
+            Place::Slo(name) => Some(name.clone()),
             _ => None,
         })
     }
@@ -626,6 +634,12 @@ impl App {
         self.shown_name(name, "service", |board| board.services.iter().position(|t| t.name == name))
     }
 
+    /// An objective's name as shown.
+    #[must_use]
+    pub fn slo_name(&self, name: &str) -> String {
+        self.shown_name(name, "SLO", |board| board.slos.iter().position(|s| s.slo.name == name))
+    }
+
     /// A source's name as shown.
     #[must_use]
     pub fn source_name(&self, name: &str) -> String {
@@ -662,7 +676,8 @@ impl App {
     /// A chart is on the page: the crosshair has something to walk on.
     #[must_use]
     pub fn chart_shown(&self) -> bool {
-        !self.cross_buckets().is_empty() && (matches!(self.place(), Place::Kpi(_)) || self.place().parts().contains(&Part::Cards))
+        !self.cross_buckets().is_empty()
+            && (matches!(self.place(), Place::Kpi(_) | Place::Slo(_)) || self.place().parts().contains(&Part::Cards))
     }
 
     /// The buckets the crosshair steps through: the open KPI's, else those of the finest series.
@@ -671,6 +686,9 @@ impl App {
         let Some(board) = self.board() else { return &[] };
         match self.place() {
             Place::Kpi(metric) => board.series.get(metric.id).map_or(&[], |series| &series.buckets),
+            Place::Slo(_) => {
+                item::open_slo(self.place(), board).and_then(|s| s.detail.as_deref()).map_or(&[], |detail| &detail.series.buckets)
+            }
             _ => board.series.values().map(|series| series.buckets.as_slice()).max_by_key(|b| b.len()).unwrap_or(&[]),
         }
     }

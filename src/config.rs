@@ -4,12 +4,14 @@
 //! listed with file, line, column and what was expected. Secrets are references (`secret`), never text.
 
 mod check;
+mod openslo;
 pub mod period;
 mod raw;
 mod read;
 mod roster;
 pub mod schema;
 pub mod secret;
+mod slo;
 mod target;
 
 use std::{
@@ -19,15 +21,19 @@ use std::{
     time::Duration,
 };
 
-pub use check::{AUDIENCES, PERSPECTIVES, RANGES, SLIS, THEMES};
+pub use check::{AUDIENCES, PERSPECTIVES, RANGES, THEMES};
 pub use read::nearest;
+pub use slo::SLIS;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 pub use crate::domain::target::Target;
-use crate::domain::{Decimal, team::Roster, window::Tz};
+use crate::{
+    analysis::burn::{Least, Rule},
+    domain::{Decimal, team::Roster, window::Tz},
+};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -195,16 +201,62 @@ pub struct BaselineConfig {
 pub struct SloConfig {
     /// Unique name.
     pub name: String,
-    /// Of which service.
-    pub service: String,
+    /// Of which services, added up; empty when a team is named.
+    pub services: Vec<String>,
+    /// Of every service of this team.
+    pub team: Option<String>,
     /// One of [`SLIS`].
     pub sli: String,
     /// Share of good, more than 0 and less than 1.
     pub target: f64,
-    /// Rolling window.
-    pub window: Duration,
+    /// Over which time.
+    pub window: SloWindow,
+    /// Zone of a calendar window.
+    pub zone: Tz,
     /// For `latency`: slower is bad.
     pub threshold: Option<Duration>,
+    /// How the budget is counted.
+    pub method: SloMethod,
+    /// Alerts; empty means the usual ones for the window.
+    pub alerts: Vec<Rule>,
+    /// Fewest events for an alert, and bad ones among them.
+    pub least: Least,
+    /// Where it is written: file and line, or file and document.
+    pub from: String,
+    /// What is allowed but hardly meant.
+    pub warnings: Vec<String>,
+}
+
+/// Over which time a budget is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SloWindow {
+    /// The last so long.
+    Rolling(Duration),
+    /// Since the first of the month.
+    Month,
+    /// Since Monday.
+    Week,
+    /// Since the first day of the quarter.
+    Quarter,
+}
+
+/// How a budget is counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SloMethod {
+    /// By events.
+    Occurrences,
+    /// By slices that are good or bad as a whole.
+    Timeslices {
+        /// Length of a slice.
+        slice: Duration,
+        /// Share of good that makes one good.
+        target: f64,
+    },
+    /// By slices that count their share of good.
+    RatioTimeslices {
+        /// Length of a slice.
+        slice: Duration,
+    },
 }
 
 /// `[[objective]]` with its key results.

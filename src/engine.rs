@@ -16,6 +16,7 @@ pub mod job;
 pub mod keeper;
 pub mod look;
 pub mod settings;
+pub mod slos;
 pub mod trend;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};

@@ -22,6 +22,7 @@ pub mod quality;
 pub mod reliability;
 pub mod restore;
 pub mod scope;
+pub mod slo;
 pub mod split;
 pub mod why;
 

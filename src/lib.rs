@@ -27,6 +27,7 @@
 //!   config  └────────┴───────┬────────────────┘
 //!     └──────────────────► domain                        (uses nothing)
 //! ```
+//! (`config` asks `analysis` too: an objective whose alerts could never fire is a fault of the file.)
 //!
 //! Deliberately absent: a global, a lock around shared state, a second writer, a `utils` module, an event bus, a plug-in
 //! interface, dependency injection, a widget framework, a person as a subject.

@@ -20,6 +20,7 @@ mod present;
 mod review;
 mod schema;
 mod screen;
+mod slo;
 pub mod snapshot;
 mod table;
 mod terminal;
@@ -102,6 +103,7 @@ fn dispatch(cli: args::Cli, out: &mut dyn Write) -> Ended {
         Some(args::Command::Kpi(a)) => kpi::run(&global, &a, out),
         Some(args::Command::Why(a)) => why::run(&global, &a, out),
         Some(args::Command::Review(a)) => review::run(&global, &a, out),
+        Some(args::Command::Slo(a)) => slo::run(&global, &a, out),
         Some(args::Command::Events(a)) => events::run(&global, &a, out),
         Some(args::Command::Explain(a)) => explain::run(&global, &a, out),
         Some(args::Command::Import(a)) => import::run(&global, &a, out),

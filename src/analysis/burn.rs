@@ -3,6 +3,8 @@
 //! Ratios are compared with `factor * budget`, not rounded burn rates; exactly at a threshold does not fire. What cannot be
 //! computed is refused with a reason, never clamped.
 
+use std::borrow::Cow;
+
 /// Slack for decimals that binary cannot hold: a threshold met exactly must not fire.
 const SLACK: f64 = 1e-9;
 
@@ -93,10 +95,10 @@ pub fn ratio_slice_budget_s(target: f64, window_s: f64, base: f64, attack: f64) 
 }
 
 /// A multi-window burn-rate alert.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// `page_fast`, …
-    pub name: &'static str,
+    /// `page_fast`, …; what begins with `page` wakes someone, the rest opens a ticket.
+    pub name: Cow<'static, str>,
     /// Share of the period's budget that is spent when it fires.
     pub share: f64,
     /// Long window: significance.
@@ -107,7 +109,13 @@ pub struct Rule {
 
 impl Rule {
     const fn new(name: &'static str, share: f64, long_s: f64, short_s: f64) -> Self {
-        Self { name, share, long_s, short_s }
+        Self { name: Cow::Borrowed(name), share, long_s, short_s }
+    }
+
+    /// It wakes someone.
+    #[must_use]
+    pub fn pages(&self) -> bool {
+        self.name.starts_with("page")
     }
 
     /// Its burn-rate threshold for a period.
@@ -120,7 +128,7 @@ impl Rule {
 const HOUR: f64 = 3600.0;
 
 /// The usual rules for periods of 30 and 28 days.
-pub const MONTHLY: [Rule; 4] = [
+pub static MONTHLY: [Rule; 4] = [
     Rule::new("page_fast", 0.02, HOUR, 300.0),
     Rule::new("page_slow", 0.05, 6.0 * HOUR, 1_800.0),
     Rule::new("ticket_fast", 0.10, 24.0 * HOUR, 2.0 * HOUR),
@@ -128,7 +136,7 @@ pub const MONTHLY: [Rule; 4] = [
 ];
 
 /// Rules for a period of 7 days: larger shares, so that tickets are not opened for spending on budget.
-pub const WEEKLY: [Rule; 4] = [
+pub static WEEKLY: [Rule; 4] = [
     Rule::new("page_fast", 0.08, HOUR, 300.0),
     Rule::new("page_slow", 0.125, 6.0 * HOUR, 1_800.0),
     Rule::new("ticket_fast", 0.20, 24.0 * HOUR, 2.0 * HOUR),
@@ -167,6 +175,19 @@ pub enum Alert {
     LowTraffic,
     /// Nothing was counted: a state of its own, neither quiet nor firing.
     NoData,
+}
+
+impl Alert {
+    /// In machine output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Quiet => "ok",
+            Self::LowTraffic => "low_traffic",
+            Self::NoData => "no_data",
+        }
+    }
 }
 
 /// One alert from `(bad, total)` of its long and short window.
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn factors_are_those_of_the_workbook() {
-        let factors = |period: f64| MONTHLY.map(|r| (r.factor(period) * 1e4).round() / 1e4);
+        let factors = |period: f64| MONTHLY.each_ref().map(|r| (r.factor(period) * 1e4).round() / 1e4);
         assert_eq!(factors(30.0 * DAY), [14.4, 6.0, 3.0, 1.0]);
         assert_eq!(factors(28.0 * DAY), [13.44, 5.6, 2.8, 0.9333]);
         assert!(profile(7.0 * DAY).iter().all(|r| r.factor(7.0 * DAY) > 0.95));

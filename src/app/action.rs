@@ -188,7 +188,7 @@ fn has_cuts(app: &App) -> bool {
     on_kpi(app) && app.board().and_then(|b| b.why.as_ref()).is_some_and(|why| super::item::cuts(why).count() > 1)
 }
 fn on_kpi(app: &App) -> bool {
-    matches!(app.place(), Place::Kpi(_))
+    matches!(app.place(), Place::Kpi(_) | Place::Slo(_))
 }
 
 use Action as A;

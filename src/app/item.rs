@@ -14,6 +14,10 @@ use crate::{
     },
     kpi::{
         board::{Board, GroupRow, Row},
+        slo::{
+            AlertState, State,
+            burnt::{Burner, Detail},
+        },
         why::{self, Cut, Why},
     },
 };
@@ -41,6 +45,12 @@ pub enum Item<'a> {
     Fact(&'a str, &'a str),
     /// A source.
     Source(&'a SourceHealth),
+    /// An objective.
+    Slo(&'a State),
+    /// One of its alerts.
+    Alert(&'a AlertState),
+    /// Who spent some of its budget.
+    Burner(&'a Burner),
 }
 
 impl Item<'_> {
@@ -57,13 +67,20 @@ impl Item<'_> {
             Self::Suspect(suspect) => &suspect.key,
             Self::Fact(name, _) => name,
             Self::Source(source) => &source.name,
+            Self::Slo(state) => &state.slo.name,
+            Self::Alert(alert) => &alert.rule.name,
+            Self::Burner(burner) => burner.key.as_deref().unwrap_or(&burner.name),
         }
     }
 
     /// Enter leads somewhere.
     #[must_use]
     pub fn opens(&self) -> bool {
-        matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_)) || self.group().is_some()
+        match self {
+            Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_) | Self::Slo(_) => true,
+            Self::Burner(burner) => burner.key.is_some(),
+            _ => self.group().is_some(),
+        }
     }
 
     /// The team or service whose contribution it is.
@@ -92,6 +109,14 @@ impl Item<'_> {
             Self::Suspect(suspect) => vec![&suspect.key, &suspect.title, &suspect.service],
             Self::Fact(name, text) => vec![name, text],
             Self::Source(source) => vec![&source.name, &source.kind, source.status.word(), &source.message],
+            Self::Slo(state) => {
+                let mut texts = vec![state.slo.name.as_str(), state.slo.sli.word(), state.standing.words()];
+                texts.extend(state.slo.services.iter().map(String::as_str));
+                texts.extend(state.slo.team.as_deref());
+                texts
+            }
+            Self::Alert(alert) => vec![&alert.rule.name],
+            Self::Burner(burner) => vec![&burner.by, &burner.name],
         }
     }
 }
@@ -127,6 +152,18 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
         Part::Rows if app.rows_fresh() => board.rows.iter().map(Item::Row).collect(),
         Part::Why if app.rows_fresh() => because(app, board),
         Part::Related => related(app.place(), board),
+        // the Bridge tells of those that burn, and is silent when all is well
+        Part::Slos if *app.place() == Place::Tab(Tab::Bridge) => {
+            let mut burning: Vec<&State> = board.slos.iter().filter(|s| s.burns()).collect();
+            burning.sort_by_key(|s| s.standing);
+            burning.into_iter().map(Item::Slo).collect()
+        }
+        Part::Slos => board.slos.iter().map(Item::Slo).collect(),
+        Part::Alerts => open_slo(app.place(), board).map_or_else(Vec::new, |s| s.alerts.iter().map(Item::Alert).collect()),
+        Part::Burners => detail(app.place(), board).map_or_else(Vec::new, |d| d.burners.iter().map(Item::Burner).collect()),
+        Part::Definition => {
+            detail(app.place(), board).map_or_else(Vec::new, |d| d.lines.iter().map(|(name, text)| Item::Fact(name, text)).collect())
+        }
         _ => Vec::new(),
     }
 }
@@ -161,10 +198,23 @@ fn related<'a>(place: &'a Place, board: &'a Board) -> Vec<Item<'a>> {
     row.related.iter().map(|key| find_row(board, key).map_or(Item::Key(key), Item::Row)).collect()
 }
 
+/// The objective whose page is open.
+#[must_use]
+pub fn open_slo<'a>(place: &Place, board: &'a Board) -> Option<&'a State> {
+    let Place::Slo(name) = place else { return None };
+    board.slos.iter().find(|s| s.slo.name == *name)
+}
+
+fn detail<'a>(place: &Place, board: &'a Board) -> Option<&'a Detail> {
+    open_slo(place, board)?.detail.as_deref()
+}
+
 /// A record of the board by key.
 #[must_use]
 pub fn find_row<'a>(board: &'a Board, key: &str) -> Option<&'a Row> {
-    [&board.rows, &board.open_incidents, &board.incidents, &board.deployments].into_iter().flatten().find(|row| row.key == key)
+    let behind_slos = board.slos.iter().filter_map(|s| s.detail.as_deref()).flat_map(|d| &d.rows);
+    let lists = [&board.rows, &board.open_incidents, &board.incidents, &board.deployments];
+    lists.into_iter().flatten().chain(behind_slos).find(|row| row.key == key)
 }
 
 /// Lines of the why panel: the groups of the chosen cut, the records that moved the value, what happened just before. What

@@ -22,6 +22,8 @@ pub enum Jump {
     Team(String),
     /// A service's page.
     Service(String),
+    /// An objective's page.
+    Slo(String),
     /// A range.
     Range(Range),
     /// A theme.
@@ -31,7 +33,7 @@ pub enum Jump {
 /// One line of the palette.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// `KPI`, `team`, `service`, `range`, `theme`, `action`.
+    /// `KPI`, `team`, `service`, `SLO`, `range`, `theme`, `action`.
     pub kind: &'static str,
     /// What is matched and shown.
     pub label: String,
@@ -70,6 +72,9 @@ fn all(app: &App) -> Vec<Entry> {
         }
         for service in &board.services {
             add("service", app.service_name(&service.name), Jump::Service(service.name.clone()));
+        }
+        for state in &board.slos {
+            add("SLO", app.slo_name(&state.slo.name), Jump::Slo(state.slo.name.clone()));
         }
     }
     for range in RANGES {

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     domain::{metric::Metric, value::Scope},
-    kpi::board::{RANGES, Row},
+    kpi::{
+        board::{RANGES, Row},
+        slo,
+    },
 };
 
 /// Steps of the crosshair with Shift.
@@ -166,7 +169,9 @@ impl App {
     }
 
     fn has_something(&self, part: Part) -> bool {
-        part == Part::Chart || !self.items(part).is_empty()
+        // the empty state of the objectives is worth reading where it stands
+        let empty_state = part == Part::Slos && *self.place() != Place::Tab(Tab::Bridge) && self.filter().is_empty();
+        part == Part::Chart || empty_state || !self.items(part).is_empty()
     }
 
     fn move_by(&mut self, delta: isize) {
@@ -249,6 +254,7 @@ impl App {
             Jump::Kpi(metric) => self.enter(Place::Kpi(metric), self.level().scope.clone()),
             Jump::Team(name) => self.enter(Place::Team(name.clone()), Scope::Team(name)),
             Jump::Service(name) => self.enter(Place::Service(name.clone()), Scope::Service(name)),
+            Jump::Slo(name) => self.enter(Place::Slo(name), self.level().scope.clone()),
             Jump::Range(range) => self.range = range,
             Jump::Theme(theme) => self.theme = theme,
         }
@@ -261,12 +267,19 @@ impl App {
             Kpi(&'static Metric),
             Group(Scope),
             Row(Box<Row>),
+            Slo(String),
         }
         let to = match self.selected() {
             Some(Item::Kpi(metric)) => To::Kpi(metric),
             Some(Item::Team(group)) => To::Group(Scope::Team(group.name.clone())),
             Some(Item::Service(group)) => To::Group(Scope::Service(group.name.clone())),
             Some(Item::Row(row)) => To::Row(Box::new(row.clone())),
+            Some(Item::Slo(state)) => To::Slo(state.slo.name.clone()),
+            Some(Item::Burner(burner)) => match burner.key.as_deref().zip(self.board()).and_then(|(key, board)| item::find_row(board, key))
+            {
+                Some(row) => To::Row(Box::new(row.clone())),
+                None => return,
+            },
             Some(item) => match item.group() {
                 Some(scope) => To::Group(scope),
                 None => return,
@@ -277,6 +290,7 @@ impl App {
         match (to, self.place()) {
             (To::Kpi(metric), _) => self.enter(Place::Kpi(metric), scope),
             (To::Row(row), _) => self.enter(Place::Row(row), scope),
+            (To::Slo(name), _) => self.enter(Place::Slo(name), scope),
             // from a KPI's team line to the same KPI of that team
             (To::Group(scope), Place::Kpi(metric)) => self.enter(Place::Kpi(metric), scope),
             (To::Group(scope), _) => {
@@ -420,6 +434,8 @@ impl App {
             (Place::Row(row), _) => return of_row(row),
             (_, Some(Item::Row(row))) => return of_row(row),
             (_, Some(Item::Source(source))) => return Some(format!("{}: {}", source.name, source.message)),
+            (_, Some(Item::Slo(state))) => return Some(slo_text(state)),
+            (Place::Slo(_), _) => return item::open_slo(self.place(), self.board()?).map(slo_text),
             _ => {}
         }
         let metric = self.metric_here()?;
@@ -451,4 +467,10 @@ impl App {
     pub fn hints(&self) -> Vec<&'static action::Row> {
         action::hints(self)
     }
+}
+
+/// An objective as it is copied.
+fn slo_text(state: &slo::State) -> String {
+    let left = state.left().map_or_else(|| "nothing known".to_owned(), slo::words::left);
+    format!("{}: {}, {left}, {}", state.slo.name, state.standing.words(), slo::words::exhaustion(state))
 }

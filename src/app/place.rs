@@ -51,6 +51,8 @@ pub enum Place {
     Team(String),
     /// A service's page.
     Service(String),
+    /// An objective's page.
+    Slo(String),
     /// One record's page; it holds the row, so that it stays when the window moves on.
     Row(Box<Row>),
 }
@@ -88,6 +90,14 @@ pub enum Part {
     Related,
     /// Sources.
     Sources,
+    /// Service level objectives.
+    Slos,
+    /// Alerts of an objective.
+    Alerts,
+    /// Who spent its budget.
+    Burners,
+    /// What it is.
+    Definition,
 }
 
 impl Part {
@@ -110,6 +120,10 @@ impl Part {
             Self::Facts => "Facts",
             Self::Related => "Related",
             Self::Sources => "Sources",
+            Self::Slos => "SLOs",
+            Self::Alerts => "Alerts",
+            Self::Burners => "Who burnt it",
+            Self::Definition => "Definition",
         }
     }
 }
@@ -119,14 +133,15 @@ impl Place {
     #[must_use]
     pub fn parts(&self) -> &'static [Part] {
         match self {
-            Self::Tab(Tab::Bridge) => &[Part::Cards, Part::Open, Part::Moved, Part::Matrix],
-            Self::Tab(Tab::Quarter(Quarter::Reliability)) => &[Part::Cards, Part::Incidents, Part::Matrix],
+            Self::Tab(Tab::Bridge) => &[Part::Cards, Part::Slos, Part::Open, Part::Moved, Part::Matrix],
+            Self::Tab(Tab::Quarter(Quarter::Reliability)) => &[Part::Cards, Part::Slos, Part::Incidents, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Delivery)) => &[Part::Cards, Part::Deployments, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality)) => &[Part::Cards, Part::Matrix],
             Self::Tab(Tab::Sources) => &[Part::Sources],
             Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Why, Part::Facets, Part::Teams, Part::Services],
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
             Self::Service(_) => &[Part::Cards, Part::Incidents, Part::Deployments],
+            Self::Slo(_) => &[Part::Chart, Part::Alerts, Part::Burners, Part::Definition],
             Self::Row(_) => &[Part::Facts, Part::Related],
         }
     }
@@ -194,7 +209,7 @@ pub fn cards(place: &Place) -> Vec<&'static Metric> {
         Place::Tab(Tab::Bridge) => BRIDGE.iter().filter_map(|id| metric::find(id)).collect(),
         Place::Tab(Tab::Quarter(quarter)) => metric::headlines(*quarter).collect(),
         Place::Team(_) | Place::Service(_) => metric::CATALOGUE.iter().filter(|m| m.facet_of.is_none()).collect(),
-        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Row(_) => Vec::new(),
+        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) => Vec::new(),
     }
 }
 

@@ -13,8 +13,8 @@ use toml::{
 };
 
 use super::{
-    AllocationConfig, BaselineConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SloConfig,
-    SourceConfig, StoreConfig, UiConfig,
+    AllocationConfig, BaselineConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SourceConfig,
+    StoreConfig, UiConfig,
     period::Period,
     raw::{self, Text},
     read::{self, Place},
@@ -34,8 +34,6 @@ pub const RANGES: [&str; 7] = ["1h", "6h", "24h", "7d", "28d", "90d", "1y"];
 pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
 /// Words of `kpi.perspective`.
 pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
-/// Words of `slo.sli`.
-pub const SLIS: [&str; 3] = ["requests", "probe", "latency"];
 
 /// Everything the checks share: where they are and what they found.
 pub(super) struct Check<'a> {
@@ -63,6 +61,7 @@ impl<'a> Check<'a> {
         let currency = self.currency(file.org.currency.as_ref());
         let kpis = self.kpis(&file.kpi, &currency);
         let roster = self.roster(&file.team, &file.service, &named);
+        let store = store(&file.store, self.dir);
         Some(Config {
             path,
             org: crate::domain::text::clean(file.org.name.as_deref().unwrap_or("Quarterdeck")),
@@ -71,11 +70,11 @@ impl<'a> Check<'a> {
             rules: self.rules(&file.rules, &file.cost),
             sources,
             kpis,
-            slos: self.slos(&file.slo, &named),
+            slos: self.slos(&file.slo, &named, zone, store.keep_minutes),
             objectives: self.objectives(&file.objective, &named, &currency),
             fx: self.fx(&file.cost),
             allocation: self.allocation(&file.cost),
-            store: store(&file.store, self.dir),
+            store,
             ui: self.ui(&file),
             currency,
         })
@@ -108,7 +107,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn zone(&mut self, text: Option<&Text>) -> Tz {
+    pub fn zone(&mut self, text: Option<&Text>) -> Tz {
         let Some(text) = text else { return Tz::UTC };
         text.get_ref().parse().unwrap_or_else(|_| {
             let known: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()).collect();
@@ -232,35 +231,6 @@ impl<'a> Check<'a> {
             quality_stale_after: period(raw.quality_stale_after).unwrap_or(default.quality_stale_after),
             cost_exclude: cost.exclude.iter().map(|c| c.get_ref().clone()).collect(),
         }
-    }
-
-    fn slos(&mut self, raw: &[raw::Slo], named: &Named) -> Vec<SloConfig> {
-        self.unique("SLO", raw.iter().map(|s| &s.name));
-        let mut out = Vec::new();
-        for slo in raw {
-            self.known_service(&slo.service, named);
-            self.one_of("indicator", &slo.sli, &SLIS);
-            if slo.sli.get_ref() == "latency" && slo.threshold.is_none() {
-                self.fault(slo.sli.span().start, "an SLO on latency needs `threshold`, as in \"300ms\"");
-            }
-            let share = target::bound(slo.target.get_ref(), metric::Unit::Ratio, "").filter(|t| *t > 0.0 && *t < 1.0);
-            if share.is_none() {
-                let shown = crate::domain::text::clean(slo.target.get_ref());
-                self.fault(
-                    slo.target.span().start,
-                    format!("`{shown}` leaves no error budget to spend; expected more than 0 % and less than 100 %, such as \"99.9%\""),
-                );
-            }
-            out.push(SloConfig {
-                name: slo.name.get_ref().clone(),
-                service: slo.service.get_ref().clone(),
-                sli: slo.sli.get_ref().clone(),
-                target: share.unwrap_or_default(),
-                window: slo.window.0,
-                threshold: period(slo.threshold),
-            });
-        }
-        out
     }
 
     fn objectives(&mut self, raw: &[raw::Objective], named: &Named, currency: &str) -> Vec<ObjectiveConfig> {
@@ -450,6 +420,6 @@ fn store(raw: &raw::Store, dir: &Path) -> StoreConfig {
     }
 }
 
-fn period(raw: Option<Period>) -> Option<Duration> {
+pub(super) fn period(raw: Option<Period>) -> Option<Duration> {
     raw.map(|p| p.0)
 }

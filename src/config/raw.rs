@@ -31,7 +31,8 @@ pub struct File {
     #[schemars(with = "BTreeMap<String, Kpi>")]
     pub kpi: BTreeMap<Text, Kpi>,
     /// Service level objectives.
-    pub slo: Vec<Slo>,
+    #[schemars(with = "Vec<Slo>")]
+    pub slo: Vec<Spanned<Slo>>,
     /// Objectives with key results.
     pub objective: Vec<Objective>,
     /// Bills: currencies and owners.
@@ -239,28 +240,112 @@ pub struct Baseline {
     pub frozen: Option<Day>,
 }
 
-/// `[[slo]]`
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// `[[slo]]`: one objective, or the files that hold some.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Slo {
     /// Its name.
-    #[schemars(with = "String")]
-    pub name: Text,
+    #[schemars(with = "Option<String>")]
+    pub name: Option<Text>,
     /// Of which service.
-    #[schemars(with = "String")]
-    pub service: Text,
-    /// `requests`, `probe` or `latency`.
-    #[schemars(with = "String")]
-    pub sli: Text,
+    #[schemars(with = "Option<String>")]
+    pub service: Option<Text>,
+    /// Of several services, added up.
+    #[schemars(with = "Vec<String>")]
+    pub services: Vec<Text>,
+    /// Of every service of a team, added up.
+    #[schemars(with = "Option<String>")]
+    pub team: Option<Text>,
+    /// `requests`, `latency`, `probe` or `incidents`.
+    #[schemars(with = "Option<String>")]
+    pub sli: Option<Text>,
     /// `99.9%`.
-    #[schemars(with = "String")]
-    pub target: Text,
-    /// `30d`.
-    #[schemars(with = "String")]
-    pub window: Period,
+    #[schemars(with = "Option<String>")]
+    pub target: Option<Text>,
+    /// Rolling: `30d`.
+    #[schemars(with = "Option<String>")]
+    pub window: Option<Spanned<Period>>,
+    /// Instead of `window`: `week`, `month` or `quarter`.
+    #[schemars(with = "Option<String>")]
+    pub calendar: Option<Text>,
+    /// Zone of the calendar. Default: the organisation's.
+    #[schemars(with = "Option<String>")]
+    pub timezone: Option<Text>,
     /// For `latency`: a request slower than this is bad.
     #[schemars(with = "Option<String>")]
     pub threshold: Option<Period>,
+    /// `occurrences` (default), `timeslices` or `ratio_timeslices`.
+    #[schemars(with = "Option<String>")]
+    pub method: Option<Text>,
+    /// Length of a slice.
+    #[schemars(with = "Option<String>")]
+    pub slice: Option<Spanned<Period>>,
+    /// Share of good that makes a slice good. Default: the target.
+    #[schemars(with = "Option<String>")]
+    pub slice_target: Option<Text>,
+    /// `30d` or `7d` (default, also when the list is empty: by the window), or a list of alerts.
+    #[schemars(with = "Option<AlertProfile>")]
+    pub alert_profile: Option<Spanned<AlertProfile>>,
+    /// Fewest events in the long window for an alert. Default 10.
+    #[schemars(with = "Option<f64>")]
+    pub min_events: Option<Spanned<f64>>,
+    /// Fewest bad ones among them. Default 2.
+    #[schemars(with = "Option<f64>")]
+    pub min_bad: Option<Spanned<f64>>,
+    /// OpenSLO files, relative to this file; `*` and `?` match. Stands alone.
+    #[schemars(with = "Option<String>")]
+    pub openslo: Option<Text>,
+}
+
+/// A named profile of alerts, or one written out.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum AlertProfile {
+    /// `30d` or `7d`.
+    Named(String),
+    /// Each alert.
+    Rules(Vec<AlertRule>),
+}
+
+impl<'de> Deserialize<'de> for AlertProfile {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = AlertProfile;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"30d\", \"7d\" or a list of { name, budget, long, short }")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AlertProfile, E> {
+                Ok(AlertProfile::Named(text.to_owned()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<AlertProfile, A::Error> {
+                let mut rules = Vec::new();
+                while let Some(rule) = seq.next_element()? {
+                    rules.push(rule);
+                }
+                Ok(AlertProfile::Rules(rules))
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+/// One alert: when this share of the budget would be spent within the long window.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRule {
+    /// Begins with `page` (wakes someone) or `ticket`.
+    #[schemars(with = "String")]
+    pub name: Text,
+    /// `2%`.
+    #[schemars(with = "String")]
+    pub budget: Text,
+    /// `1h`.
+    #[schemars(with = "String")]
+    pub long: Period,
+    /// `5m`.
+    #[schemars(with = "String")]
+    pub short: Period,
 }
 
 /// `[[objective]]`

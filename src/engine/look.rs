@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{Datelike, Duration};
 
-use super::settings;
+use super::{settings, slos};
 use crate::{
     config::Config,
     domain::{
@@ -134,6 +134,8 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     }
     let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
     let behind = behind(reader, &roster, look, span, as_of)?;
+    let open = look.slo.as_deref().map_or(slos::Open::None, slos::Open::One);
+    let evaluated = slos::states(reader, config, &roster, &settings, now, &look.scope, open)?;
     let mut board = build(&Material {
         look,
         org: &config.org,
@@ -151,7 +153,7 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     if let Some(why) = &mut board.why {
         name_members(reader, why)?;
     }
-    Ok(board)
+    Ok(Board { slos: evaluated, ..board })
 }
 
 /// States of all sources, as records.

@@ -72,11 +72,13 @@ pub struct Look {
     pub at: Option<Time>,
     /// The metric whose page is open: its rows and finer series are wanted.
     pub focus: Option<&'static str>,
+    /// The objective whose page is open: its course and who spent its budget are wanted.
+    pub slo: Option<String>,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { scope: Scope::Org, range: Range::DEFAULT, at: None, focus: None }
+        Self { scope: Scope::Org, range: Range::DEFAULT, at: None, focus: None, slo: None }
     }
 }
 
@@ -220,6 +222,8 @@ pub struct Board {
     pub objectives: Vec<ObjectiveState>,
     /// What the focus metric's trend and care say about it.
     pub flags: Vec<Flag>,
+    /// Service level objectives of the scope, least budget left first.
+    pub slos: Vec<super::slo::State>,
     /// Records in the store at all; 0 means nothing has arrived yet.
     pub records: u64,
 }

@@ -70,9 +70,11 @@ pub enum Command {
     Why(Why),
     /// The quarterly review: which metrics stand still, jump, lack an owner, or are past their review
     Review(Review),
+    /// Service level objectives: budgets, burn rates, alerts; exit code 1 when a page fires or a budget is overspent
+    Slo(Slo),
     /// Deployments, changes, incidents as rows
     Events(Events),
-    /// How a record was attributed, linked and classified, or how a KPI came about
+    /// How a record was attributed, linked and classified, or how a KPI or an objective came about
     Explain(Explain),
     /// Take files into the store: canonical JSON lines, FOCUS bills, coverage, JUnit, SARIF
     Import(Import),
@@ -179,6 +181,20 @@ pub struct Review {
     pub as_of: Option<String>,
 }
 
+/// `slo`.
+#[derive(Debug, Args)]
+pub struct Slo {
+    /// Only this objective
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Form of the answer; json is one object per line, with who spent the budget
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableJson,
+    /// As it was at that moment
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
 /// `events`.
 #[derive(Debug, Args)]
 pub struct Events {
@@ -211,7 +227,7 @@ pub struct Events {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A record's key (`source/id`) or id, or a metric's id
+    /// A record's key (`source/id`) or id, a metric's id, or an objective's name
     pub id: String,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
@@ -323,6 +339,16 @@ pub enum TableFormat {
     Json,
     /// Comma-separated, with a header.
     Csv,
+}
+
+/// Forms of a table that is no list of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum TableJson {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Forms of rows.

@@ -41,17 +41,22 @@ pub fn run(global: &Global, args: &Check, out: &mut dyn Write) -> Ended {
     };
     let answers = if args.offline { opened.config.sources.iter().map(untried).collect() } else { reach(&opened.config)? };
     let failed = answers.iter().filter(|a| !matches!(a.status, "ok" | "off" | "not tried")).count();
+    let warnings: Vec<String> =
+        opened.config.slos.iter().flat_map(|s| s.warnings.iter().map(|w| format!("{}: SLO `{}`: {w}", s.from, s.name))).collect();
     match args.format {
         TextJson::Json => {
             let config = opened.config.path.as_ref().map(|p| p.display().to_string());
             let answer = serde_json::json!({
-                "ok": failed == 0, "config": config, "store": opened.store.display().to_string(), "sources": answers,
+                "ok": failed == 0, "warnings": warnings, "config": config, "store": opened.store.display().to_string(), "sources": answers,
             });
             writeln!(out, "{answer}")?;
         }
         TextJson::Text => {
             let config = opened.config.path.as_ref().map_or_else(|| "built in (no file)".into(), |p| p.display().to_string());
             writeln!(out, "configuration  {config}: no faults")?;
+            for warning in &warnings {
+                writeln!(out, "warning        {}", clean(warning))?;
+            }
             writeln!(out, "store          {}", opened.store.display())?;
             let width = answers.iter().map(|a| a.source.chars().count()).max().unwrap_or(0);
             let kinds = answers.iter().map(|a| a.kind.chars().count()).max().unwrap_or(0);

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::{
     Ended, Stop,
     args::{Explain, Global, TextJson},
-    library, measure, paths, table, when,
+    library, measure, paths, slo, table, when,
 };
 use crate::{
     domain::{
@@ -14,7 +14,7 @@ use crate::{
         text::clean,
         value::{Reading, Scope},
     },
-    engine::settings,
+    engine::{settings, slos::Open},
     kpi::{board::Row, board::rows, library::Library},
     store::{Reader, RowQuery},
 };
@@ -26,12 +26,18 @@ use crate::{
 pub fn run(global: &Global, args: &Explain, out: &mut dyn Write) -> Ended {
     let (opened, reader) = paths::open_reader(global)?;
     let config = &opened.config;
+    if config.slos.iter().any(|s| s.name == args.id) {
+        let now = when::now();
+        let (_, as_of) = when::span(&args.span, config.zone, &config.ui.range, now)?;
+        let states = slo::evaluate(&reader, config, as_of, now, Open::One(&args.id))?;
+        return states.iter().find(|s| s.slo.name == args.id).map_or(Ok(0), |state| slo::explain(state, args.format, out));
+    }
     let records = find(&reader, &args.id)?;
     if records.is_empty() {
         let Some(metric) = metric::find(&args.id) else {
             let id = clean(&args.id);
             return Err(Stop::Use(format!(
-                "nothing is called `{id}`: no record has this key or id, and no metric; `quarterdeck events` and `quarterdeck library` list both"
+                "nothing is called `{id}`: no record has this key or id, no metric, no objective; `quarterdeck events`, `quarterdeck library` and `quarterdeck slo` list them"
             )));
         };
         let now = when::now();

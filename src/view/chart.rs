@@ -21,28 +21,65 @@ use super::{
 };
 use crate::{
     app::{Target, place::Part},
-    domain::{metric::Metric, window::Window},
-    kpi::board::{Board, Marker, MarkerKind, Series},
+    domain::{
+        metric::{Metric, Unit},
+        window::Window,
+    },
+    kpi::{
+        board::{Board, Marker, MarkerKind, Series},
+        slo,
+    },
 };
+
+/// What a chart shows.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    unit: Unit,
+    series: &'a Series,
+    /// The window before, aligned bucket by bucket.
+    before: Option<&'a Series>,
+    /// A line across: its value, and what it is called.
+    line: Option<(f64, &'a str)>,
+    markers: &'a [Marker],
+    board: &'a Board,
+}
 
 /// Draw the chart of a metric with its heading.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
+    let before = canvas.board().and_then(|b| b.series_before.as_ref()).filter(|_| canvas.app.rows_fresh());
+    let course = canvas.board().and_then(|board| {
+        let line = board.targets.get(metric.id).map(|t| (t.bound, t.text.as_str()));
+        Some(Course { unit: metric.unit, series: board.series.get(metric.id)?, before, line, markers: &board.markers, board })
+    });
+    let ready = canvas.board().is_some() && canvas.app.rows_fresh();
+    chart(canvas, area, course, ready);
+}
+
+/// Draw how the budget of an objective went, with its heading.
+pub fn budget(canvas: &mut Canvas<'_>, area: Rect, state: &slo::State) {
+    let course = state.detail.as_ref().zip(canvas.board()).map(|(detail, board)| Course {
+        unit: Unit::Ratio,
+        series: &detail.series,
+        before: None,
+        line: Some((0.0, "nothing left")),
+        markers: &detail.markers,
+        board,
+    });
+    chart(canvas, area, course, state.detail.is_some());
+}
+
+fn chart(canvas: &mut Canvas<'_>, area: Rect, course: Option<Course<'_>>, ready: bool) {
     canvas.hit(area, Target::Part(Part::Chart));
     let focused = canvas.app.level().part() == Part::Chart;
     let heading = row(area, 0);
     canvas.heading(heading, Part::Chart.name(), ("", canvas.theme.dim), focused);
     let inside = below(area, 1);
-    let Some(board) = canvas.board() else {
-        empty::line(canvas, inside, "computing…");
+    let Some(course) = course.filter(|c| c.series.values.iter().any(Option::is_some)) else {
+        empty::line(canvas, inside, if ready { "no values over time in this window" } else { "computing…" });
         return;
     };
-    let Some(series) = board.series.get(metric.id).filter(|s| s.values.iter().any(Option::is_some)) else {
-        let words = if canvas.app.rows_fresh() { "no values over time in this window" } else { "computing…" };
-        empty::line(canvas, inside, words);
-        return;
-    };
-    legend(canvas, heading, metric, series, board);
-    plot_area(canvas, inside, metric, series, board);
+    legend(canvas, heading, course);
+    plot_area(canvas, inside, course);
 }
 
 /// What a chart is made of once its size is known.
@@ -53,16 +90,16 @@ struct Frame {
     labels: u16,
 }
 
-fn plot_area(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, series: &Series, board: &Board) {
-    let before = board.series_before.as_ref().filter(|_| canvas.app.rows_fresh());
-    let frame = frame(canvas, area, metric, series, before, board);
+fn plot_area(canvas: &mut Canvas<'_>, area: Rect, course: Course<'_>) {
+    let Course { unit, series, before, .. } = course;
+    let frame = frame(canvas, area, course);
     let (picture, scale) = (frame.picture, frame.scale);
     if picture.width == 0 || picture.height == 0 {
         return;
     }
     let (line, dim) = (canvas.theme.line, canvas.theme.dim);
     // from behind to the front: the window before, the course, then lines only where nothing is
-    let form = Form::of(metric.unit);
+    let form = Form::of(unit);
     if let Some(before) = before.filter(|_| canvas.glyphs.braille && form == Form::Line) {
         plot::draw(canvas, picture, before, scale, Form::Line, dim, dim);
     }
@@ -70,10 +107,10 @@ fn plot_area(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, serie
     if let Some(before) = before.filter(|_| form == Form::Bars) {
         levels(canvas, picture, before, scale);
     }
-    y_axis(canvas, area, &frame, metric, board);
-    x_axis(canvas, area, &frame, series, board);
-    markers(canvas, area, &frame, series, board);
-    target_line(canvas, &frame, metric, board);
+    y_axis(canvas, area, &frame, course);
+    x_axis(canvas, area, &frame, course);
+    markers(canvas, area, &frame, course);
+    target_line(canvas, &frame, course);
     crosshair(canvas, picture, series);
     columns_hit(canvas, area, picture, series);
 }
@@ -100,26 +137,27 @@ fn rows_below(height: u16) -> u16 {
     }
 }
 
-fn frame(canvas: &Canvas<'_>, area: Rect, metric: &'static Metric, series: &Series, before: Option<&Series>, board: &Board) -> Frame {
-    let form = Form::of(metric.unit);
-    let target = board.targets.get(metric.id).map(|t| t.bound);
+fn frame(canvas: &Canvas<'_>, area: Rect, course: Course<'_>) -> Frame {
+    let Course { unit, series, before, board, .. } = course;
+    let form = Form::of(unit);
+    let target = course.line.map(|(bound, _)| bound);
     let values = series.values.iter().chain(before.map_or(&[][..], |b| &b.values)).flatten().copied();
-    let plain = Scale::around(values.clone(), metric.unit, form == Form::Bars);
+    let plain = Scale::around(values.clone(), unit, form == Form::Bars);
     // the target's line belongs in the picture unless it would press the course flat
     let near = target.filter(|t| (*t - plain.high).max(plain.low - *t) < 2.0 * (plain.high - plain.low));
-    let scale = Scale::around(values.chain(near), metric.unit, form == Form::Bars);
+    let scale = Scale::around(values.chain(near), unit, form == Form::Bars);
     let height = area.height.saturating_sub(rows_below(area.height));
-    let (scale, ticks) = axis::ticks(scale, metric.unit, usize::from(height / 2).clamp(2, 7));
+    let (scale, ticks) = axis::ticks(scale, unit, usize::from(height / 2).clamp(2, 7));
     let step = if ticks.len() > 1 { ticks[1] - ticks[0] } else { 0.0 };
-    let widest = ticks.iter().map(|t| canvas.width(&axis::label(metric.unit, *t, step, &board.currency))).max().unwrap_or(0);
-    let hidden = canvas.app.private() && card::is_money(metric.unit);
+    let widest = ticks.iter().map(|t| canvas.width(&axis::label(unit, *t, step, &board.currency))).max().unwrap_or(0);
+    let hidden = canvas.app.private() && card::is_money(unit);
     let labels = if hidden || area.width < 24 { 0 } else { widest.min(area.width / 3) };
     let left = labels + 2;
     let picture = Rect { x: area.x + left.min(area.width), width: area.width.saturating_sub(left + 1), height, ..area };
     Frame { picture, scale, ticks, labels }
 }
 
-fn y_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, metric: &Metric, board: &Board) {
+fn y_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, course: Course<'_>) {
     let dim = canvas.theme.dim;
     let x = frame.picture.x - 1;
     for y in frame.picture.top()..frame.picture.bottom() {
@@ -129,14 +167,15 @@ fn y_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, metric: &Metric, b
     for tick in &frame.ticks {
         let y = plot::value_row(*tick, frame.scale, frame.picture);
         canvas.sign(x, y, canvas.glyphs.side, dim);
-        let label = axis::label(metric.unit, *tick, step, &board.currency);
+        let label = axis::label(course.unit, *tick, step, &course.board.currency);
         if frame.labels > 0 {
             canvas.right(Rect { x: area.x, y, width: frame.labels, height: 1 }, &label, dim);
         }
     }
 }
 
-fn x_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, board: &Board) {
+fn x_axis(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, course: Course<'_>) {
+    let Course { series, board, .. } = course;
     let rows = rows_below(area.height);
     if rows == 0 {
         return;
@@ -173,15 +212,15 @@ fn span(series: &Series) -> Option<Window> {
 }
 
 /// The signs under the axis; where several fall on one column the gravest is shown.
-fn markers(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, series: &Series, board: &Board) {
+fn markers(canvas: &mut Canvas<'_>, area: Rect, frame: &Frame, course: Course<'_>) {
     if rows_below(area.height) < 3 {
         return;
     }
     let picture = frame.picture;
     let y = picture.bottom() + 1;
     let mut gravest: Vec<Option<MarkerKind>> = vec![None; usize::from(picture.width)];
-    let span = span(series).unwrap_or(board.window);
-    for marker in board.markers.iter().filter(|m| span.contains(m.at)) {
+    let span = span(course.series).unwrap_or(course.board.window);
+    for marker in course.markers.iter().filter(|m| span.contains(m.at)) {
         let share = (marker.at - span.from).num_milliseconds() as f64 / 1000.0 / span.seconds().max(1.0);
         let x = usize::from(text::cells(share * f64::from(picture.width))).min(gravest.len() - 1);
         if gravest[x].is_none_or(|kind| gravity(marker.kind) > gravity(kind)) {
@@ -219,12 +258,12 @@ fn marker_sign(canvas: &Canvas<'_>, kind: MarkerKind) -> (&'static str, Style) {
     }
 }
 
-fn target_line(canvas: &mut Canvas<'_>, frame: &Frame, metric: &Metric, board: &Board) {
-    let Some(target) = board.targets.get(metric.id) else { return };
-    if target.bound < frame.scale.low || target.bound > frame.scale.high {
+fn target_line(canvas: &mut Canvas<'_>, frame: &Frame, course: Course<'_>) {
+    let Some((bound, _)) = course.line else { return };
+    if bound < frame.scale.low || bound > frame.scale.high {
         return;
     }
-    let y = plot::value_row(target.bound, frame.scale, frame.picture);
+    let y = plot::value_row(bound, frame.scale, frame.picture);
     for x in frame.picture.left()..frame.picture.right() {
         if canvas.is_blank(x, y) {
             canvas.sign(x, y, canvas.glyphs.target, canvas.theme.fair);
@@ -261,12 +300,12 @@ fn cross_index(canvas: &Canvas<'_>, series: &Series) -> Option<usize> {
 }
 
 /// In the heading: what the signs mean, or what lies under the crosshair.
-fn legend(canvas: &mut Canvas<'_>, heading: Rect, metric: &'static Metric, series: &Series, board: &Board) {
+fn legend(canvas: &mut Canvas<'_>, heading: Rect, course: Course<'_>) {
     let start = canvas.width(Part::Chart.name()) + 5;
     let room = Rect { x: heading.x + start.min(heading.width), width: heading.width.saturating_sub(start), ..heading };
-    let pieces = match cross_index(canvas, series) {
-        Some(index) => under_cross(canvas, metric, series, index, board),
-        None => signs(canvas, series, metric, board),
+    let pieces = match cross_index(canvas, course.series) {
+        Some(index) => under_cross(canvas, course, index),
+        None => signs(canvas, course),
     };
     let mut x = room.x;
     for (text, style) in pieces {
@@ -280,13 +319,16 @@ fn legend(canvas: &mut Canvas<'_>, heading: Rect, metric: &'static Metric, serie
     }
 }
 
-fn signs(canvas: &Canvas<'_>, series: &Series, metric: &Metric, board: &Board) -> Vec<(String, Style)> {
+fn signs(canvas: &Canvas<'_>, course: Course<'_>) -> Vec<(String, Style)> {
+    let Course { unit, series, board, .. } = course;
     let (g, t) = (canvas.glyphs, &canvas.theme);
     let mut out = Vec::new();
-    if let Some(target) = board.targets.get(metric.id) {
-        out.push((format!("{} target {}", g.target, target.text), t.fair));
+    if let Some((_, text)) = course.line {
+        let what = if text.starts_with(['<', '>']) { "target " } else { "" };
+        out.push((format!("{} {what}{text}", g.target), t.fair));
     }
-    let seen = |kind| board.markers.iter().any(|m| m.kind == kind && board.window.contains(m.at));
+    let span = span(series).unwrap_or(board.window);
+    let seen = |kind| course.markers.iter().any(|m| m.kind == kind && span.contains(m.at));
     for (kind, word) in [
         (MarkerKind::Incident, "incident"),
         (MarkerKind::Deployment, "deployment"),
@@ -298,7 +340,7 @@ fn signs(canvas: &Canvas<'_>, series: &Series, metric: &Metric, board: &Board) -
             out.push((format!("{sign} {word}"), style));
         }
     }
-    if board.series_before.is_some() && canvas.app.rows_fresh() && (g.braille || Form::of(metric.unit) == Form::Bars) {
+    if course.before.is_some() && (g.braille || Form::of(unit) == Form::Bars) {
         out.push((format!("dim: {} before", board.look.range.word), t.dim));
     }
     if series.last_is_partial {
@@ -307,13 +349,14 @@ fn signs(canvas: &Canvas<'_>, series: &Series, metric: &Metric, board: &Board) -
     out
 }
 
-fn under_cross(canvas: &Canvas<'_>, metric: &'static Metric, series: &Series, index: usize, board: &Board) -> Vec<(String, Style)> {
+fn under_cross(canvas: &Canvas<'_>, course: Course<'_>, index: usize) -> Vec<(String, Style)> {
+    let Course { unit, series, board, .. } = course;
     let t = &canvas.theme;
     let bucket = series.buckets[index];
-    let hidden = canvas.app.private() && card::is_money(metric.unit);
+    let hidden = canvas.app.private() && card::is_money(unit);
     let text = |v: Option<f64>| match v {
         _ if hidden => "hidden".to_owned(),
-        Some(v) => number::short(metric.unit, v, &board.currency),
+        Some(v) => number::short(unit, v, &board.currency),
         None => "no data".to_owned(),
     };
     let partial = series.last_is_partial && index + 1 == series.values.len();
@@ -321,10 +364,10 @@ fn under_cross(canvas: &Canvas<'_>, metric: &'static Metric, series: &Series, in
         (bucket_label(bucket, board.zone), t.accent),
         (format!("{}{}", text(series.values[index]), if partial { " so far" } else { "" }), t.strong),
     ];
-    if let Some(before) = board.series_before.as_ref().filter(|_| canvas.app.rows_fresh()).and_then(|b| b.values.get(index)) {
+    if let Some(before) = course.before.and_then(|b| b.values.get(index)) {
         out.push((format!("before {}", text(*before)), t.dim));
     }
-    if let Some(marker) = nearest(board, bucket) {
+    if let Some(marker) = nearest(course.markers, bucket) {
         let (sign, style) = marker_sign(canvas, marker.kind);
         let label = if canvas.app.private() { "hidden" } else { marker.label.as_str() };
         let label = text::fit(label, 40, canvas.glyphs.cut);
@@ -334,8 +377,8 @@ fn under_cross(canvas: &Canvas<'_>, metric: &'static Metric, series: &Series, in
 }
 
 /// The gravest marker inside a bucket, else the nearest one.
-fn nearest(board: &Board, bucket: Window) -> Option<&Marker> {
-    let inside = board.markers.iter().filter(|m| bucket.contains(m.at)).max_by_key(|m| gravity(m.kind));
+fn nearest(markers: &[Marker], bucket: Window) -> Option<&Marker> {
+    let inside = markers.iter().filter(|m| bucket.contains(m.at)).max_by_key(|m| gravity(m.kind));
     let middle = bucket.from + (bucket.to - bucket.from) / 2;
-    inside.or_else(|| board.markers.iter().min_by_key(|m| (m.at - middle).abs()))
+    inside.or_else(|| markers.iter().min_by_key(|m| (m.at - middle).abs()))
 }

@@ -7,14 +7,14 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row, top},
-    card, chart, empty, groups, list, matrix, moved, progress, record, sources, summary, text, why,
+    card, chart, empty, groups, list, matrix, moved, progress, record, slo, sources, summary, text, why,
 };
 use crate::{
     app::{
-        Target,
+        Target, item,
         place::{Part, Place, Tab},
     },
-    domain::metric::Metric,
+    domain::metric::{Metric, Quarter},
 };
 
 /// Most rows of a card on the Bridge, and on the other pages.
@@ -41,7 +41,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         Place::Tab(Tab::Bridge) => bridge(canvas, area),
         Place::Kpi(metric) => kpi(canvas, area, metric),
         Place::Row(record) => record::draw(canvas, area, record),
+        Place::Slo(name) => objective(canvas, area, name),
         _ if app.narrow() => alone(canvas, area),
+        Place::Tab(Tab::Quarter(Quarter::Reliability)) if canvas.board().is_some_and(|b| b.slos.is_empty()) => {
+            // no objective yet: what there is comes first, how to have one last
+            cards_and_lists(canvas, area, &[Part::Incidents, Part::Matrix, Part::Slos]);
+        }
         place => cards_and_lists(canvas, area, &place.parts()[1..]),
     }
 }
@@ -78,6 +83,15 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
             list::draw(canvas, area, part, words);
         }
         (Part::Chart, Place::Kpi(metric)) => chart::draw(canvas, area, metric),
+        (Part::Chart, Place::Slo(_)) => {
+            if let Some(state) = canvas.board().and_then(|b| item::open_slo(app.place(), b)) {
+                chart::budget(canvas, area, state);
+            }
+        }
+        (Part::Slos, _) => slo::table(canvas, area),
+        (Part::Alerts, _) => slo::alerts(canvas, area),
+        (Part::Burners, _) => slo::burners(canvas, area),
+        (Part::Definition, _) => record::facts(canvas, area, Part::Definition),
         (Part::Chart | Part::Why | Part::Facets | Part::Facts | Part::Related | Part::Sources, _) => {
             list::draw(canvas, area, part, "nothing here");
         }
@@ -99,12 +113,19 @@ fn bridge(canvas: &mut Canvas<'_>, area: Rect) {
     let teams = text::count(app.items(Part::Matrix).len() + 3);
     let list_lines = text::count(app.items(Part::Open).len().max(app.items(Part::Moved).len()).max(2) + 1);
     let lists = list_lines.min((area.height / 4).max(5));
+    // what burns, in two lines at most
+    let burning = app.items(Part::Slos).len();
+    let slos = if burning == 0 { 0 } else { text::count(burning.min(2)) + 1 };
     let rows = text::count(app.items(Part::Cards).len().div_ceil(app.columns(Part::Cards)));
     // cards take what teams and lists leave, between a quarter of the page and what cards can use
     let least = (area.height / 4).max(card::LEAST);
-    let cards = area.height.saturating_sub(lists + teams + 2 * gap).min(rows * BRIDGE_CARD).max(least);
+    let cards = area.height.saturating_sub(slos + lists + teams + 2 * gap).min(rows * BRIDGE_CARD).max(least);
     card::grid(canvas, top(area, cards), BRIDGE_CARD);
     let rest = below(area, cards + gap);
+    if slos > 0 {
+        one(canvas, top(rest, slos), Part::Slos);
+    }
+    let rest = below(rest, slos);
     let [left, right] = halves(top(rest, lists));
     one(canvas, left, Part::Open);
     one(canvas, right, Part::Moved);
@@ -177,6 +198,39 @@ fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
         canvas.hit(Rect { x, width: used, ..heading }, Target::Part(*part));
         x += used + 1;
     }
+}
+
+/// An objective's page: summary, chart of its budget, alerts, who spent it, what it is.
+fn objective(canvas: &mut Canvas<'_>, area: Rect, name: &str) {
+    let app = canvas.app;
+    let Some(state) = canvas.board().and_then(|b| item::open_slo(app.place(), b)) else {
+        let words = format!("no objective is called `{}` here any more; Esc goes back", app.slo_name(name));
+        empty::line(canvas, area, &words);
+        return;
+    };
+    let area = slo::summary(canvas, area, state);
+    if app.full() {
+        chart::budget(canvas, area, state);
+        return;
+    }
+    if app.narrow() {
+        one(canvas, area, app.level().part());
+        return;
+    }
+    let lower = [Part::Alerts, Part::Burners, Part::Definition];
+    if area.width < 120 || area.height < 20 {
+        let high = (area.height / 2).max(6).min(area.height);
+        chart::budget(canvas, top(area, high), state);
+        parts_below(canvas, below(area, high), &lower);
+        return;
+    }
+    let left_wide = area.width / 2;
+    let left = Rect { width: left_wide, ..area };
+    let right = Rect { x: area.x + left_wide + 2, width: area.width - left_wide - 2, ..area };
+    let high = area.height / 2;
+    chart::budget(canvas, top(left, high), state);
+    one(canvas, below(left, high), Part::Burners);
+    stack(canvas, right, &[Part::Alerts, Part::Definition]);
 }
 
 /// A KPI's page: summary, chart, and what lies behind.

@@ -133,6 +133,7 @@ fn crumb(app: &App, level: &Level, parent: &Level) -> String {
         Place::Kpi(metric) => metric.name.to_owned(),
         Place::Team(name) => app.team_name(name),
         Place::Service(name) => app.service_name(name),
+        Place::Slo(name) => app.slo_name(name),
         Place::Row(_) if app.private() => "record".to_owned(),
         Place::Row(row) => row.key.clone(),
     }

@@ -24,7 +24,9 @@ const COLUMN: u16 = 11;
 /// The columns of a place: its cards, or the Bridge's where it has none of its own.
 fn columns_of(place: &Place) -> Vec<&'static Metric> {
     match place {
-        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Row(_) | Place::Team(_) | Place::Service(_) => cards(&Place::Tab(Tab::Bridge)),
+        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) | Place::Team(_) | Place::Service(_) => {
+            cards(&Place::Tab(Tab::Bridge))
+        }
         Place::Tab(_) => cards(place),
     }
 }

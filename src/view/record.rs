@@ -18,20 +18,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, record: &Row) {
     if canvas.app.narrow() {
         match canvas.app.level().part() {
             Part::Related => list::draw(canvas, inside, Part::Related, "nothing related is known"),
-            _ => facts(canvas, inside),
+            _ => facts(canvas, inside, Part::Facts),
         }
         return;
     }
     if inside.width >= 120 {
         let left = inside.width * 3 / 5;
-        facts(canvas, Rect { width: left, ..inside });
+        facts(canvas, Rect { width: left, ..inside }, Part::Facts);
         let right = Rect { x: inside.x + left + 2, width: inside.width - left - 2, ..inside };
         list::draw(canvas, right, Part::Related, "nothing related is known");
         return;
     }
     let wanted = text::count(related.max(1) + 1).min((inside.height / 2).max(2));
     let high = inside.height.saturating_sub(wanted);
-    facts(canvas, top(inside, high));
+    facts(canvas, top(inside, high), Part::Facts);
     list::draw(canvas, below(inside, high), Part::Related, "nothing related is known");
 }
 
@@ -67,12 +67,12 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, record: &Row) -> Rect {
 }
 
 /// Name and text of each fact, long texts wrapped; scrolled so that the selected one is seen.
-fn facts(canvas: &mut Canvas<'_>, area: Rect) {
+pub fn facts(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
     let app = canvas.app;
-    let items = app.items(Part::Facts);
-    let focused = app.level().part() == Part::Facts;
-    canvas.hit(area, Target::Part(Part::Facts));
-    canvas.heading(row(area, 0), Part::Facts.name(), ("", canvas.theme.dim), focused);
+    let items = app.items(part);
+    let focused = app.level().part() == part;
+    canvas.hit(area, Target::Part(part));
+    canvas.heading(row(area, 0), part.name(), ("", canvas.theme.dim), focused);
     let inside = below(area, 1);
     if items.is_empty() {
         super::empty::line(canvas, inside, "nothing more is known");
@@ -80,7 +80,7 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let names = items.iter().map(|item| canvas.width(item.id())).max().unwrap_or(0).min(inside.width / 3).min(28);
     let room = inside.width.saturating_sub(names + 4);
-    let selected = app.selected_index(Part::Facts);
+    let selected = app.selected_index(part);
     let blocks: Vec<(usize, &str, Vec<String>)> = items
         .iter()
         .enumerate()
@@ -113,7 +113,7 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect) {
             if focused && *index == selected && i == 0 {
                 list::mark(canvas, spot);
             }
-            canvas.hit(spot, Target::Item(Part::Facts, *index));
+            canvas.hit(spot, Target::Item(part, *index));
             y += 1;
         }
     }

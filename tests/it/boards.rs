@@ -13,14 +13,18 @@ use quarterdeck::{
         health::{Progress, SourceHealth, SourceStatus},
         metric::{self, CATALOGUE, Metric, Unit},
         target::Target,
+        team::Roster,
         value::{Datum, Judgement, Reading, Scope, Status},
         window::{Tz, Window},
     },
     kpi::{
+        Settings,
         board::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series},
         care::{Care, Flag},
+        fact::{Bucket, Facts},
         library::Library,
         objective::{KeyResultState, ObjectiveState, Verdict},
+        slo::{self, Least, Material, Method, Period, Sli, Slo, State, burnt::Behind},
         why::{self, Cut, Doubt, DoubtKind, Moved, Score, Side, Suspected, Suspicion, Why},
     },
 };
@@ -106,6 +110,7 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         incidents: incidents(mood, window),
         deployments: if nothing { Vec::new() } else { deployments(mood, window) },
         rows: focus_metric.filter(|_| !nothing).map_or_else(Vec::new, |m| rows(m, mood, window)),
+        slos: slos(mood, window.to, look),
         rows_total: if nothing { 0 } else { 231 },
         why: focus_metric.filter(|_| !nothing).map(|m| because(m, mood, scope, window)),
         care: if nothing { BTreeMap::new() } else { care() },
@@ -114,6 +119,90 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         drivers: if nothing { BTreeMap::new() } else { drivers(mood) },
         records: if nothing { 0 } else { 48_210 },
     })
+}
+
+/// Objectives: evaluated from synthetic buckets, so that the screen shows what the formulas say.
+fn slos(mood: Mood, as_of: Time, look: &Look) -> Vec<State> {
+    let long = mood == Mood::Long;
+    let one = |name: &str, service: &str, target: f64, period: Period, bad_share: f64, recent: f64| {
+        let slo = Arc::new(Slo {
+            name: name.into(),
+            services: vec![service.into()],
+            team: None,
+            sli: Sli::Requests,
+            target,
+            method: Method::Occurrences,
+            period,
+            zone: zone(),
+            rules: Vec::new(),
+            least: Least::default(),
+            from: "config.toml:12".into(),
+            warnings: Vec::new(),
+        });
+        let mut buckets = Vec::new();
+        let mut put = |metric: &str, endpoint: &str, minutes_ago: i64, lasts: i64, a: f64| {
+            let labels = Arc::new(BTreeMap::from([("endpoint".to_owned(), endpoint.to_owned())]));
+            let span = Window::ending(as_of - Duration::minutes(minutes_ago), Duration::minutes(lasts));
+            let (metric, service) = (metric.into(), service.into());
+            buckets.push(Bucket { metric, service, teams: [].into(), labels, span, n: 1, a, b: 0.0, c: 0.0, d: 0.0, hist: None });
+        };
+        if recent >= 0.0 {
+            for minute in 0..360 {
+                put("requests", "/pay", minute, 1, 1000.0);
+                put("errors", "/pay", minute, 1, 1000.0 * if minute < 60 { recent } else { recent / 4.0 });
+            }
+        }
+        for day in 1..28 {
+            put("requests", "/pay", day * 1440, 1440, 1_440_000.0);
+            put("errors", "/pay", day * 1440, 1440, if (9..12).contains(&day) { 1_440_000.0 * bad_share * 6.0 } else { 0.0 });
+            put("errors", "/cart", day * 1440, 1440, 1_440_000.0 * bad_share * 0.3);
+        }
+        let settings = Settings { as_of, zone: zone(), ..Settings::default() };
+        let behind = Behind {
+            rows: [
+                incidents(mood, Window::ending(as_of, Duration::days(28))),
+                deployments(mood, Window::ending(as_of, Duration::days(28))),
+            ]
+            .concat(),
+            ..Behind::default()
+        };
+        let behind = (look.slo.as_deref() == Some(name)).then_some(&behind);
+        slo::evaluate(
+            &slo,
+            &Material { facts: &Facts::default(), buckets: &buckets, settings: &settings, roster: &Roster::default(), behind },
+        )
+    };
+    let rolling = Period::Rolling(28 * 86_400);
+    let mut all = match mood {
+        Mood::Nothing => Vec::new(),
+        Mood::Good => vec![
+            one("checkout availability", "checkout-api", 0.999, rolling, 0.0004, 0.0),
+            one("ledger by the month", "ledger", 0.995, Period::Month, 0.0011, 0.0004),
+            one("catalog", "catalog", 0.9, rolling, 0.01, 0.0),
+        ],
+        Mood::Bad | Mood::Long => vec![
+            one(
+                if long { LONG_SERVICES[0] } else { "checkout availability" },
+                if long { LONG_SERVICES[0] } else { "checkout-api" },
+                0.999,
+                rolling,
+                0.0008,
+                0.021,
+            ),
+            one(if long { LONG_SERVICES[1] } else { "ledger by the month" }, "ledger", 0.995, Period::Month, 0.009, 0.002),
+            one("gateway", "gateway", 0.99, rolling, 0.004, -1.0),
+            one("search", "search-index", 0.9999, Period::Rolling(7 * 86_400), 0.0, 0.00017),
+        ],
+    };
+    if mood == Mood::Bad {
+        let mut silent = all[2].clone();
+        silent.slo = Arc::new(Slo { name: "push".into(), services: vec!["push".into()], ..(*silent.slo).clone() });
+        (silent.value, silent.remaining, silent.last, silent.valid, silent.bad) = (None, None, None, 0.0, 0.0);
+        silent.reason = Some("nothing was counted in 28 d".into());
+        all.push(silent);
+    }
+    slo::sort(&mut all);
+    all
 }
 
 const TEAMS: [&str; 6] = ["payments", "checkout", "search", "platform", "mobile", "unattributed"];

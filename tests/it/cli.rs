@@ -461,3 +461,50 @@ fn standard_input_is_a_file_called_dash() {
     let answer = Answer::of(child.wait_with_output().unwrap());
     assert!(answer.fine().starts_with("9 records read: 9 new"));
 }
+
+#[test]
+fn slo_tells_how_the_objectives_stand_and_its_exit_code_whether_to_look() {
+    let place = Place::new();
+    let (store, records) = (place.path("q.db").display().to_string(), place.path("r.jsonl"));
+    let at = |age_s: u64| chrono::DateTime::from_timestamp(i64::try_from(now() - age_s).unwrap(), 0).unwrap().to_rfc3339();
+    let sample = |metric: &str, age_s: u64, value: f64| {
+        serde_json::json!({
+            "kind": "sample", "id": format!("{metric}{age_s}"), "ts": at(age_s), "service": "checkout", "metric": metric,
+            "sample_kind": "counter_delta", "window_s": 60, "value": value,
+        })
+    };
+    let lines: Vec<Value> = (0..120).flat_map(|m| [sample("requests", m * 60, 1000.0), sample("errors", m * 60, 0.0)]).collect();
+    write_lines(&records, &lines);
+    let config = |target: &str| {
+        let path = place.path("c.toml");
+        let text = format!(
+            "[[service]]\nname = \"checkout\"\n[[slo]]\nname = \"avail\"\nservice = \"checkout\"\nsli = \"requests\"\ntarget = \"{target}\"\nwindow = \"7d\"\nalert_profile = \"30d\"\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let good = config("99.9%");
+    place.run(&["import", "--store", &store, &records.display().to_string()]).fine();
+    let run = |args: &[&str]| place.run(&[args, &["--store", &store, "--config", &good]].concat());
+    let said = run(&["slo"]).fine();
+    assert!(said.contains("avail") && said.contains("100 % left") && said.contains("within budget"), "{said}");
+    let state = &json_lines(&run(&["slo", "avail", "--format", "json"]).fine())[0];
+    assert_eq!((&state["remaining"], &state["valid"], &state["alerts"][0]["state"]), (&1.0.into(), &120_000.0.into(), &"ok".into()));
+    let said = run(&["explain", "avail"]).fine();
+    assert!(said.contains("120000 requests") && said.contains("page fast") && said.contains("against 3.36x"), "{said}");
+    run(&["slo", "avial"]).refused(2, "did you mean `avail`?");
+    let checked = run(&["check", "--offline"]).fine();
+    assert!(checked.contains("warning") && checked.contains("`ticket_slow` fires at 0.233 times the budget"), "{checked}");
+
+    write_lines(&records, &(0..60).map(|m| sample("errors", m * 60, 200.0)).collect::<Vec<_>>());
+    let newer = lines.iter().filter(|l| l["metric"] == "requests").cloned().collect::<Vec<_>>();
+    let later = place.path("later.db").display().to_string();
+    let all = place.path("all.jsonl");
+    write_lines(&all, &newer);
+    place.run(&["import", "--store", &later, &records.display().to_string(), &all.display().to_string()]).fine();
+    let answer = place.run(&["slo", "--store", &later, "--config", &good]);
+    assert_eq!(answer.code, 1, "{}", answer.out);
+    assert!(answer.out.contains("paging") && answer.out.contains("overspent"), "{}", answer.out);
+    let faulty = config("100%");
+    place.run(&["check", "--config", &faulty]).refused(2, "leaves no error budget");
+}

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use quarterdeck::{
-    config::{Config, Fault, OwnKeys, RANGES, SourceConfig},
+    config::{Config, Fault, OwnKeys, RANGES, SloMethod, SloWindow, SourceConfig},
     domain::{
         person::pseudonym,
         team::{Owned, Subject},
@@ -221,7 +221,7 @@ window = "30d"
             "q.toml:28:10: `< 10%` is not in the unit of lead_time.median; expected a comparison such as \"< 24h\"",
             "q.toml:29:16: expected a length of time such as \"15s\", \"5m\", \"24h\", \"180d\" or \"1h30m\", found integer `90`",
             "q.toml:33:11: unknown service `nowhere`; name it in a [[service]] or in a team's `services`",
-            "q.toml:34:7: unknown indicator `vibes`; expected one of `requests`, `probe`, `latency`",
+            "q.toml:34:7: unknown indicator `vibes`; expected one of `requests`, `latency`, `probe`, `incidents`",
             "q.toml:35:10: `100%` leaves no error budget to spend; expected more than 0 % and less than 100 %, such as \"99.9%\"",
             "q.toml:38:2: unknown key `colours`; expected one of `org`, `team`, `service`, `source`, `rules`, `kpi`, `slo`, `objective`, `cost`, `store`, `ui`, `keys`",
         ]
@@ -386,4 +386,238 @@ fn the_example_config_names_every_key_there_is() {
         let word = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == key);
         assert!(EXAMPLE.lines().any(word), "`{key}` is not in config.example.toml");
     }
+}
+
+fn with_slo(lines: &str) -> String {
+    format!("[[service]]\nname = \"checkout\"\n\n[[slo]]\nname = \"a\"\nservice = \"checkout\"\n{lines}\n")
+}
+
+#[test]
+fn objectives_of_every_kind_are_read() {
+    let text = with_slo(
+        r#"sli = "latency"
+threshold = "300ms"
+target = "99.9%"
+calendar = "month"
+timezone = "Europe/Berlin"
+method = "timeslices"
+slice = "1h"
+slice_target = "95%"
+min_events = 50
+min_bad = 3
+alert_profile = [{ name = "page", budget = "2%", long = "1h", short = "5m" }, { name = "ticket", budget = "10%", long = "3d", short = "6h" }]"#,
+    );
+    let slo = &parse(&text).unwrap().slos[0];
+    assert_eq!(slo.window, SloWindow::Month);
+    assert_eq!(slo.zone.name(), "Europe/Berlin");
+    assert_eq!(slo.method, SloMethod::Timeslices { slice: Duration::from_secs(3600), target: 0.95 });
+    assert_eq!((slo.least.events, slo.least.bad), (50.0, 3.0));
+    assert_eq!(
+        slo.alerts.iter().map(|a| (&*a.name, a.share, a.long_s, a.short_s)).collect::<Vec<_>>(),
+        [("page", 0.02, 3600.0, 300.0), ("ticket", 0.1, 259_200.0, 21_600.0)]
+    );
+    assert_eq!(slo.from, "q.toml:4");
+}
+
+#[test]
+fn objectives_that_cannot_work_are_refused_at_their_key() {
+    let one = |lines: &str| faults(&with_slo(lines)).join("\n");
+    for (lines, expected) in [
+        ("sli = \"requests\"\ntarget = \"100%\"\nwindow = \"30d\"", "q.toml:8:10: `100%` leaves no error budget"),
+        ("sli = \"requests\"\ntarget = \"0%\"\nwindow = \"30d\"", "q.toml:8:10: `0%` leaves no error budget"),
+        (
+            "sli = \"requests\"\ntarget = \"90%\"\nwindow = \"30d\"",
+            "q.toml:8:10: `page_fast` can never fire: 14.4 times the budget of 10 %",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"2d\"",
+            "q.toml:9:10: the window is shorter than the longest alert window (ticket_slow looks back 72h)",
+        ),
+        ("sli = \"latency\"\ntarget = \"99%\"\nwindow = \"30d\"", "q.toml:7:7: an SLO on latency needs `threshold`"),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nmethod = \"timeslice\"",
+            "q.toml:10:10: unknown budgeting method `timeslice`; did you mean `timeslices`?",
+        ),
+        ("sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nmethod = \"timeslices\"", "q.toml:10:10: `timeslices` needs `slice`"),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nmethod = \"timeslices\"\nslice = \"5m\"",
+            "q.toml:11:9: slices of 5m need every minute of the window; the store keeps them for 48h",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nmethod = \"timeslices\"\nslice = \"7h\"",
+            "q.toml:11:9: a slice must divide",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\ncalendar = \"month\"",
+            "q.toml:10:12: either `window` (rolling) or `calendar`",
+        ),
+        ("sli = \"requests\"\ntarget = \"99%\"\ncalendar = \"year\"", "q.toml:9:12: unknown calendar window `year`"),
+        ("sli = \"requests\"\ntarget = \"99%\"", "q.toml:4:1: the key `window` is missing"),
+        (
+            "sli = \"uptime\"\ntarget = \"99%\"\nwindow = \"30d\"",
+            "q.toml:7:7: unknown indicator `uptime`; expected one of `requests`, `latency`, `probe`, `incidents`",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nalert_profile = \"weekly\"",
+            "q.toml:10:17: unknown alert profile `weekly`",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nalert_profile = [{ name = \"wake\", budget = \"2%\", long = \"1h\", short = \"5m\" }]",
+            "q.toml:10:27: `wake` must begin with `page`",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nalert_profile = [{ name = \"page\", budget = \"2%\", long = \"5m\", short = \"1h\" }]",
+            "q.toml:10:17: the short window of `page` must be shorter",
+        ),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nalert_profile = [{ name = \"page\", budget = \"2%\", long = \"1h\", shrot = \"5m\", short = \"5m\" }]",
+            "unknown key `shrot`; did you mean `short`?",
+        ),
+    ] {
+        let told = one(lines);
+        assert!(told.contains(expected), "{lines}\n{told}");
+        assert_eq!(told.lines().count(), 1, "one fault: {told}");
+    }
+}
+
+#[test]
+fn an_alert_that_opens_tickets_for_spending_on_budget_is_warned_of() {
+    let text = with_slo("sli = \"requests\"\ntarget = \"99%\"\nwindow = \"7d\"\nalert_profile = \"30d\"");
+    let config = parse(&text).unwrap();
+    let told = &config.slos[0].warnings;
+    assert!(told.iter().any(|w| w.contains("`ticket_slow` fires at 0.233 times the budget")), "{told:?}");
+    assert!(parse(&with_slo("sli = \"requests\"\ntarget = \"99%\"\nwindow = \"28d\"")).unwrap().slos[0].warnings.is_empty());
+}
+
+const OPENSLO: &str = r#"
+apiVersion: openslo/v1
+kind: Service
+metadata:
+  name: checkout
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: checkout-availability
+  annotations:
+    quarterdeck/sli: requests
+spec:
+  service: checkout
+  indicator:
+    metadata:
+      name: errors
+    spec:
+      ratioMetric:
+        bad: { metricSource: { type: Prometheus, spec: { query: "rate(x[1m])" } } }
+        total: { metricSource: { type: Prometheus, spec: { query: "rate(y[1m])" } } }
+  timeWindow:
+    - duration: 4w
+      isRolling: true
+  budgetingMethod: Occurrences
+  objectives:
+    - targetPercent: 99.9
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata:
+  name: speed
+  labels: { quarterdeck/sli: latency, quarterdeck/threshold: 300ms }
+spec: {}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: checkout-speed
+spec:
+  service: checkout
+  indicatorRef: speed
+  timeWindow:
+    - duration: 1M
+      calendar: { startTime: 2026-01-01 00:00:00, timeZone: America/New_York }
+  budgetingMethod: Timeslices
+  objectives:
+    - { displayName: internal, target: 0.995, timeSliceTarget: 0.9, timeSliceWindow: 1h }
+    - { target: 0.99, timeSliceTarget: 0.9, timeSliceWindow: 60 }
+"#;
+
+fn with_openslo(yaml: &str) -> Result<Config, Vec<Fault>> {
+    let dir = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(dir.path().join("slos")).unwrap();
+    std::fs::write(dir.path().join("slos/checkout.yaml"), yaml).unwrap();
+    let text = "[[service]]\nname = \"checkout\"\n\n[[slo]]\nopenslo = \"slos/*.yaml\"\n";
+    Config::parse(text, "q.toml", dir.path())
+}
+
+#[test]
+fn openslo_documents_become_objectives() {
+    let slos = with_openslo(OPENSLO).unwrap().slos;
+    let names: Vec<_> = slos.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["checkout-availability", "checkout-speed: internal", "checkout-speed 2"]);
+    assert_eq!((slos[0].target, slos[0].sli.as_str()), (0.999, "requests"));
+    assert_eq!(slos[0].window, SloWindow::Rolling(Duration::from_secs(28 * 86_400)));
+    assert_eq!((slos[1].window, slos[1].zone.name()), (SloWindow::Month, "America/New_York"));
+    assert_eq!(slos[1].threshold, Some(Duration::from_millis(300)));
+    assert_eq!(slos[1].method, SloMethod::Timeslices { slice: Duration::from_secs(3600), target: 0.9 });
+    assert_eq!(slos[2].method, slos[1].method, "a bare number is minutes");
+    assert!(slos[1].from.ends_with("checkout.yaml, document 4"), "{}", slos[1].from);
+}
+
+#[test]
+fn what_an_openslo_document_lacks_is_told_with_file_line_and_document() {
+    for (from, to, expected) in [
+        (
+            "    quarterdeck/sli: requests",
+            "    team: a",
+            "checkout.yaml:10:3: document 2: `metadata.annotations.\"quarterdeck/sli\"` is missing",
+        ),
+        (", quarterdeck/threshold: 300ms", "", "document 4: `metadata.annotations.\"quarterdeck/threshold\"` is missing"),
+        ("targetPercent: 99.9", "targetPercent: 100", "document 2: `targetPercent` leaves no error budget"),
+        ("duration: 4w", "duration: 1Y", "document 2: `1Y`: months, quarters and years differ in length"),
+        ("duration: 1M", "duration: 1Y", "document 4: `1Y` is no calendar window here"),
+        ("budgetingMethod: Occurrences", "budgetingMethod: Slices", "document 2: unknown budgetingMethod `Slices`"),
+        (
+            "service: checkout\n  indicator:",
+            "service: chekout\n  indicator:",
+            "document 2: unknown service `chekout`; did you mean `checkout`?",
+        ),
+        ("quarterdeck/sli: requests", "quarterdeck/sli: uptime", "document 2: unknown indicator `uptime`"),
+        (
+            "apiVersion: openslo/v1\nkind: SLO",
+            "apiVersion: openslo/v1alpha\nkind: SLO",
+            "document 2: apiVersion `openslo/v1alpha` is not read",
+        ),
+        ("timeSliceWindow: 1h", "timeSliceWindow: 1m", "document 4: slices of 1m need every minute of the window"),
+        ("  name: checkout-availability", "  name: [", "not YAML"),
+    ] {
+        assert!(OPENSLO.contains(from), "{from}");
+        let told: Vec<String> = with_openslo(&OPENSLO.replacen(from, to, 1)).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|t| t.contains(expected)), "{to}: {told:#?}");
+    }
+}
+
+#[test]
+fn hostile_yaml_is_refused_and_nothing_falls_over() {
+    let deep = "[".repeat(10_000);
+    let dashes = "- ".repeat(100_000);
+    let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for c in b'b'..=b'k' {
+        let (name, before) = (char::from(c), format!("*{}", char::from(c - 1)));
+        bomb = format!("{bomb}{name}: &{name} [{}]\n", vec![before; 9].join(","));
+    }
+    for yaml in [
+        deep.as_str(),
+        dashes.as_str(),
+        bomb.as_str(),
+        "\u{0}",
+        "kind: SLO",
+        "- kind: SLO",
+        "{kind: SLO, apiVersion: openslo/v1}",
+        "? ? ? a",
+        "&a *a",
+        "!!binary x",
+    ] {
+        let _ = with_openslo(yaml);
+    }
+    let faults = Config::parse("[[slo]]\nopenslo = \"nowhere/*.yaml\"\n", "q.toml", Path::new("/nonexistent")).unwrap_err();
+    assert_eq!((faults[0].line, faults[0].column), (2, 11));
 }

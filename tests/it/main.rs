@@ -15,6 +15,7 @@ mod readme;
 mod records;
 mod reviewed;
 mod screens;
+mod slos;
 mod sources;
 mod store;
 mod tidy;

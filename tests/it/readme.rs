@@ -40,7 +40,7 @@ fn the_readme_names_every_kind_of_source_and_every_command() {
     for kind in quarterdeck::sources::KINDS {
         assert!(readme.contains(&format!("| `{}` |", kind.name)), "kind {} is not in the README's table", kind.name);
     }
-    for command in ["check", "kpi", "events", "explain", "import", "export", "snapshot", "library", "schema", "completions"] {
+    for command in ["check", "kpi", "slo", "events", "explain", "import", "export", "snapshot", "library", "schema", "completions"] {
         assert!(readme.contains(command), "{command}");
     }
 }

@@ -118,6 +118,11 @@ const WAYS: &[(&str, &str)] = &[
     ("kpi_of_a_team", "3 right enter tab tab tab tab enter"),
     ("team", "shift-tab enter"),
     ("service", "shift-tab enter tab enter"),
+    ("slos", "2 tab"),
+    ("slo", "2 tab enter"),
+    ("slo_alerts", "2 tab enter tab"),
+    ("slo_burners", "2 tab enter tab tab"),
+    ("slo_definition", "2 tab enter tab tab tab"),
     ("record", "3 tab enter"),
     ("bridge_lists", "tab"),
     ("help", "?"),
@@ -156,8 +161,8 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    const PAGES: [&str; 11] =
-        ["bridge", "reliability", "delivery", "cost", "quality", "sources", "kpi", "kpi_why", "team", "service", "record"];
+    const PAGES: [&str; 13] =
+        ["bridge", "reliability", "delivery", "cost", "quality", "sources", "kpi", "kpi_why", "team", "service", "slos", "slo", "record"];
     WAYS.iter().filter(|(name, _)| PAGES.contains(name))
 }
 
@@ -687,4 +692,68 @@ fn a_rebound_key_shows_in_footer_and_help() {
     let keys = BTreeMap::from([("filter".to_owned(), "space".to_owned())]);
     let fault = App::new(Setup { keys, ..boards::setup((80, 24)) }).unwrap_err();
     assert!(fault.contains("`filter`") && fault.contains("`pause`"), "{fault}");
+}
+
+#[test]
+fn a_page_that_fires_is_seen_on_the_bridge_of_a_small_terminal_and_leads_to_its_objective() {
+    let mut deck = Deck::new(Mood::Bad, (80, 24));
+    let text = deck.text();
+    assert!(text.contains("SLOs 2 burning") && text.contains("paging") && text.contains("checkout availability"), "{text}");
+    deck.keys("tab enter");
+    assert_eq!(*deck.app.place(), Place::Slo("checkout availability".into()));
+    let text = deck.text();
+    assert!(text.contains("paging") && text.contains("page fast") && text.contains("firing"), "{text}");
+    assert!(!Deck::new(Mood::Good, (80, 24)).text().contains("SLO"), "nothing is said when nothing burns");
+}
+
+#[test]
+fn objectives_are_found_by_the_palette_and_by_the_filter() {
+    let mut deck = Deck::new(Mood::Good, (120, 40));
+    deck.keys(":").type_text("ledger by the month").keys("enter");
+    assert_eq!(*deck.app.place(), Place::Slo("ledger by the month".into()));
+    assert_eq!(deck.app.newest().unwrap().look.slo.as_deref(), Some("ledger by the month"));
+    deck.keys("esc 2 tab / m o n t h enter");
+    let names: Vec<_> = deck.app.items(Part::Slos).iter().map(|i| i.id().to_owned()).collect();
+    assert_eq!(names, ["ledger by the month"]);
+}
+
+#[test]
+fn an_objective_tells_how_to_have_one_where_there_is_none() {
+    let mut deck = Deck::new(Mood::Nothing, (80, 24));
+    deck.keys("2 tab");
+    let text = deck.text();
+    assert!(text.contains("[[slo]]") && text.contains("no objective yet"), "{text}");
+}
+
+#[test]
+fn a_click_on_an_objective_selects_it_and_a_second_one_opens_it() {
+    let mut deck = Deck::new(Mood::Bad, (120, 40));
+    deck.keys("2 tab");
+    let lines: Vec<String> = deck.text().lines().map(str::to_owned).collect();
+    let y = lines.iter().position(|l| l.contains("checkout availability")).unwrap();
+    let click = || {
+        let mouse = MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column: 20,
+            row: u16::try_from(y).unwrap(),
+            modifiers: KeyModifiers::NONE,
+        };
+        Event::Mouse(mouse)
+    };
+    for _ in 0..2 {
+        let msg = view::message(&deck.app, Rect::new(0, 0, 120, 40), click());
+        deck.send(msg);
+    }
+    assert_eq!(*deck.app.place(), Place::Slo("checkout availability".into()));
+}
+
+#[test]
+fn the_pages_of_an_objective_walk_from_who_spent_it_to_the_record() {
+    let mut deck = Deck::new(Mood::Good, (120, 40));
+    deck.keys("2 tab enter tab tab");
+    assert_eq!(deck.app.level().part(), Part::Burners);
+    deck.keys("enter");
+    assert!(matches!(deck.app.place(), Place::Slo(_)), "an endpoint is no record");
+    deck.keys("v left left");
+    assert!(deck.app.cross().is_some(), "the crosshair walks on the course of the budget");
 }

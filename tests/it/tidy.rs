@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const DIRECTION: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("analysis", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "analysis"]),
     ("ledger", &["domain", "analysis"]),
     ("kpi", &["domain", "analysis", "ledger"]),
     ("store", &["domain", "ledger", "kpi"]),

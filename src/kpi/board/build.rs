@@ -146,6 +146,7 @@ pub fn build(m: &Material<'_>) -> Board {
         care: m.care.clone(),
         objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, &query) } else { Vec::new() },
         flags: Vec::new(),
+        slos: Vec::new(),
         records: m.records,
     }
 }

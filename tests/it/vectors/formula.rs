@@ -219,7 +219,7 @@ fn alerts(vector: &Vector, input: &Object, expect: &Expect, target: f64, period_
     for rule in burn::profile(period_s) {
         let (Some(long), Some(short)) = (find(rule.long_s), find(rule.short_s)) else { continue };
         match burn::alert(target, rule.factor(period_s), long, short, least) {
-            Ok(Alert::Firing) => firing.push(rule.name),
+            Ok(Alert::Firing) => firing.push(rule.name.to_string()),
             Ok(Alert::LowTraffic) => held = true,
             Ok(Alert::NoData) => silent = true,
             Ok(Alert::Quiet) => {}
