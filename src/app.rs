@@ -45,6 +45,7 @@ use crate::{
     kpi::{
         board::{Board, Look, RANGES, Range},
         library::Library,
+        room::Room,
     },
 };
 
@@ -412,7 +413,12 @@ impl App {
 
     /// What the keeper should be asked for.
     fn wanted(&self) -> Look {
-        Look { scope: self.level().scope.clone(), range: self.range, at: self.at, focus: self.focus_metric(), slo: self.focus_slo() }
+        let incident = match self.place() {
+            Place::Row(row) if row.kind == "incident" => Some(row.key.clone()),
+            _ => None,
+        };
+        let (focus, slo) = (self.focus_metric(), self.focus_slo());
+        Look { scope: self.level().scope.clone(), range: self.range, at: self.at, focus, slo, incident }
     }
 
     fn focus_metric(&self) -> Option<&'static str> {
@@ -494,6 +500,13 @@ impl App {
     #[must_use]
     pub fn rows_fresh(&self) -> bool {
         self.board().is_some_and(|board| board.look.focus == self.focus_metric())
+    }
+
+    /// What happened around the incident whose page is open; `None` elsewhere and until it is there.
+    #[must_use]
+    pub fn room(&self) -> Option<&Room> {
+        let Place::Row(row) = self.place() else { return None };
+        self.newest()?.room.as_ref().filter(|room| room.key == row.key)
     }
 
     /// Health of the sources.

@@ -21,6 +21,7 @@ pub mod objective;
 pub mod quality;
 pub mod reliability;
 pub mod restore;
+pub mod room;
 pub mod scope;
 pub mod slo;
 pub mod split;

@@ -34,6 +34,7 @@ pub mod plot;
 pub mod popup;
 pub mod progress;
 pub mod record;
+pub mod room;
 pub mod slo;
 pub mod sources;
 pub mod state;

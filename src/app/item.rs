@@ -14,6 +14,7 @@ use crate::{
     },
     kpi::{
         board::{Board, GroupRow, Row},
+        room::Moment,
         slo::{
             AlertState, State,
             burnt::{Burner, Detail},
@@ -41,6 +42,8 @@ pub enum Item<'a> {
     Moved(&'a why::Moved),
     /// What happened just before a shift.
     Suspect(&'a why::Suspicion),
+    /// A step of an incident, or what happened meanwhile.
+    Moment(&'a Moment),
     /// A line of a record's page.
     Fact(&'a str, &'a str),
     /// A source.
@@ -65,6 +68,8 @@ impl Item<'_> {
             Self::Part(_, part) => &part.name,
             Self::Moved(moved) => &moved.key,
             Self::Suspect(suspect) => &suspect.key,
+            Self::Moment(moment) if moment.key.is_empty() => &moment.text,
+            Self::Moment(moment) => &moment.key,
             Self::Fact(name, _) => name,
             Self::Source(source) => &source.name,
             Self::Slo(state) => &state.slo.name,
@@ -76,11 +81,21 @@ impl Item<'_> {
     /// Enter leads somewhere.
     #[must_use]
     pub fn opens(&self) -> bool {
-        match self {
-            Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_) | Self::Slo(_) => true,
-            Self::Burner(burner) => burner.key.is_some(),
-            _ => self.group().is_some(),
-        }
+        let leads = matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_) | Self::Slo(_));
+        leads || self.group().is_some() || self.named().is_some()
+    }
+
+    /// Key of the record it names.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        let key = match self {
+            Self::Moved(moved) => &moved.key,
+            Self::Suspect(suspect) => &suspect.key,
+            Self::Moment(moment) => &moment.key,
+            Self::Burner(burner) => burner.key.as_ref()?,
+            _ => return None,
+        };
+        (!key.is_empty()).then_some(key)
     }
 
     /// The team or service whose contribution it is.
@@ -107,6 +122,7 @@ impl Item<'_> {
             Self::Part(by, part) => vec![by, &part.name],
             Self::Moved(moved) => vec![&moved.key, &moved.service],
             Self::Suspect(suspect) => vec![&suspect.key, &suspect.title, &suspect.service],
+            Self::Moment(moment) => vec![&moment.key, &moment.text],
             Self::Fact(name, text) => vec![name, text],
             Self::Source(source) => vec![&source.name, &source.kind, source.status.word(), &source.message],
             Self::Slo(state) => {
@@ -138,6 +154,11 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
         Part::Cards => return ordered_cards(app).into_iter().map(Item::Kpi).collect(),
         Part::Chart => return Vec::new(),
         Part::Facts => return facts(app.place()),
+        Part::Suspects => {
+            let suspected = app.room().and_then(|room| room.suspected.as_ref());
+            return suspected.iter().flat_map(|s| &s.suspects).map(Item::Suspect).collect();
+        }
+        Part::Timeline => return app.room().iter().flat_map(|room| &room.timeline).map(Item::Moment).collect(),
         Part::Facets => return facets(app.place()).into_iter().map(Item::Kpi).collect(),
         _ => {}
     }
@@ -213,8 +234,9 @@ fn detail<'a>(place: &Place, board: &'a Board) -> Option<&'a Detail> {
 #[must_use]
 pub fn find_row<'a>(board: &'a Board, key: &str) -> Option<&'a Row> {
     let behind_slos = board.slos.iter().filter_map(|s| s.detail.as_deref()).flat_map(|d| &d.rows);
+    let around = board.room.iter().flat_map(|room| &room.rows);
     let lists = [&board.rows, &board.open_incidents, &board.incidents, &board.deployments];
-    lists.into_iter().flatten().chain(behind_slos).find(|row| row.key == key)
+    lists.into_iter().flatten().chain(behind_slos).chain(around).find(|row| row.key == key)
 }
 
 /// Lines of the why panel: the groups of the chosen cut, the records that moved the value, what happened just before. What

@@ -275,14 +275,13 @@ impl App {
             Some(Item::Service(group)) => To::Group(Scope::Service(group.name.clone())),
             Some(Item::Row(row)) => To::Row(Box::new(row.clone())),
             Some(Item::Slo(state)) => To::Slo(state.slo.name.clone()),
-            Some(Item::Burner(burner)) => match burner.key.as_deref().zip(self.board()).and_then(|(key, board)| item::find_row(board, key))
-            {
-                Some(row) => To::Row(Box::new(row.clone())),
-                None => return,
-            },
-            Some(item) => match item.group() {
-                Some(scope) => To::Group(scope),
-                None => return,
+            Some(item) => match (item.group(), item.named().and_then(|key| item::find_row(self.newest()?, key))) {
+                (Some(scope), _) => To::Group(scope),
+                (None, Some(row)) => To::Row(Box::new(row.clone())),
+                (None, None) => {
+                    self.notice = item.named().map(|key| format!("{key} lies outside what is shown; `quarterdeck explain {key}` has it"));
+                    return;
+                }
             },
             None => return,
         };
@@ -334,7 +333,7 @@ impl App {
             self.trail.remove(1);
         }
         // a page opens on what one came for: the list when there is no chart to walk
-        if matches!(self.place(), Place::Row(_)) && !self.items(Part::Related).is_empty() {
+        if matches!(self.place(), Place::Row(row) if row.kind != "incident") && !self.items(Part::Related).is_empty() {
             self.level_mut().focus_on(Part::Related);
         }
     }

@@ -84,6 +84,10 @@ pub enum Part {
     Why,
     /// Rows behind the number.
     Rows,
+    /// What happened just before an incident.
+    Suspects,
+    /// How an incident went.
+    Timeline,
     /// Facts of a record's page.
     Facts,
     /// Related records.
@@ -117,6 +121,8 @@ impl Part {
             Self::Services => "By service",
             Self::Why => "Why",
             Self::Rows => "Behind it",
+            Self::Suspects => "Suspects",
+            Self::Timeline => "Timeline",
             Self::Facts => "Facts",
             Self::Related => "Related",
             Self::Sources => "Sources",
@@ -142,6 +148,7 @@ impl Place {
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
             Self::Service(_) => &[Part::Cards, Part::Incidents, Part::Deployments],
             Self::Slo(_) => &[Part::Chart, Part::Alerts, Part::Burners, Part::Definition],
+            Self::Row(row) if row.kind == "incident" => &[Part::Suspects, Part::Timeline, Part::Facts, Part::Related],
             Self::Row(_) => &[Part::Facts, Part::Related],
         }
     }

@@ -19,15 +19,17 @@ use crate::{
         window::{Window, midnight},
     },
     kpi::{
-        Settings,
+        Query, Settings,
         board::{
             Board, Look,
             build::{Behind, MOST_ROWS, Material, build, window},
         },
         cost,
         fact::{Facts, Measure, flag},
+        room::{self, Room},
         why::Why,
     },
+    ledger::attribute::services_of,
     store::{FactQuery, NewestQuery, Reader, RowQuery, StoreError},
 };
 
@@ -153,7 +155,49 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     if let Some(why) = &mut board.why {
         name_members(reader, why)?;
     }
+    if let Some(key) = &look.incident {
+        board.room = incident_room(reader, &settings, &roster, key)?;
+    }
     Ok(Board { slos: evaluated, ..board })
+}
+
+/// What happened around an incident: deployments and annotations of the day before it, and the live series of its
+/// services at their finest, then and a week before.
+fn incident_room(reader: &Reader, settings: &Settings, roster: &Roster, key: &str) -> Result<Option<Room>, StoreError> {
+    const MOST: usize = 400;
+    let found = reader.rows(&RowQuery { keys: vec![key.to_owned()], limit: 1, ..RowQuery::default() })?;
+    let Some(incident) = found.first() else { return Ok(None) };
+    let Some((course, span)) = room::course(incident, settings.as_of) else { return Ok(None) };
+    let near = Window::new(course.start - room::SUSPECTS, span.to);
+    let kinds = vec![Kind::Deployment, Kind::Annotation];
+    let records = reader.rows(&RowQuery { kinds, window: Some(near), limit: MOST, ..RowQuery::default() })?;
+    let keys: Vec<String> = records.iter().map(Record::key).chain([key.to_owned()]).collect();
+    let derived = reader.derived(&keys)?;
+    let weeks = Window::ending(course.start, Duration::weeks(4));
+    let shipped = FactQuery { measures: vec![Measure::Deployment], ..FactQuery::default() };
+    let shipped = reader.facts(&shipped, weeks)?;
+    let per_hour = |service: &str| {
+        let n = shipped.of(Measure::Deployment).filter(|e| &**e.service() == service && e.flags() & flag::SUCCESS != 0).count();
+        n as f64 / (weeks.seconds() / 3_600.0)
+    };
+    let week = Duration::weeks(1);
+    let mut facts = Facts::default();
+    for service in services_of(incident) {
+        let live = LIVE.iter().map(|m| (*m).to_owned()).collect();
+        let one = FactQuery {
+            live,
+            service: Some(service.to_owned()),
+            roster: Some(Arc::new(roster.clone())),
+            labels: true,
+            ..FactQuery::default()
+        };
+        for window in [span, Window::new(span.from - week, span.to - week)] {
+            facts.buckets.extend(reader.facts(&one, window)?.buckets);
+        }
+    }
+    facts.sort();
+    let query = Query { facts: &facts, scope: &Scope::Org, window: span, settings, roster };
+    Ok(room::build(incident, &room::Around { records: &records, derived: &derived, per_hour: &per_hour, query }))
 }
 
 /// States of all sources, as records.

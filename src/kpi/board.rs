@@ -15,6 +15,7 @@ use chrono::Duration;
 use super::{
     care::{Care, Flag},
     objective::ObjectiveState,
+    room::Room,
     why::Why,
 };
 use crate::domain::{
@@ -74,11 +75,13 @@ pub struct Look {
     pub focus: Option<&'static str>,
     /// The objective whose page is open: its course and who spent its budget are wanted.
     pub slo: Option<String>,
+    /// Key of the incident whose page is open: what happened around it is wanted.
+    pub incident: Option<String>,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { scope: Scope::Org, range: Range::DEFAULT, at: None, focus: None, slo: None }
+        Self { scope: Scope::Org, range: Range::DEFAULT, at: None, focus: None, slo: None, incident: None }
     }
 }
 
@@ -216,6 +219,8 @@ pub struct Board {
     pub why: Option<Why>,
     /// Of each headline whose change is real, the group that accounts for most of it.
     pub drivers: BTreeMap<&'static str, Driver>,
+    /// What happened around the incident whose page is open.
+    pub room: Option<Room>,
     /// What the configuration says of each metric, by id.
     pub care: BTreeMap<String, Care>,
     /// Objectives of the organisation and where they are; empty for other scopes.

@@ -23,7 +23,7 @@ mod parts;
 use serde::Serialize;
 
 pub use self::{
-    coincidence::{Suspected, Suspicion, of_incident},
+    coincidence::{Shift, Suspected, Suspicion, Version, of_incident},
     cut::{Cut, OTHER, Part, Score, Side},
     doubt::{Doubt, DoubtKind},
     group::UNKNOWN,

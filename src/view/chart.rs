@@ -22,12 +22,12 @@ use super::{
 use crate::{
     app::{Target, place::Part},
     domain::{
-        metric::{Metric, Unit},
+        metric::{self, Metric, Unit},
         window::Window,
     },
     kpi::{
         board::{Board, Marker, MarkerKind, Series},
-        slo,
+        room, slo,
     },
 };
 
@@ -66,6 +66,16 @@ pub fn budget(canvas: &mut Canvas<'_>, area: Rect, state: &slo::State) {
         board,
     });
     chart(canvas, area, course, state.detail.is_some());
+}
+
+/// Draw a live series around an incident, under its own name.
+pub fn around(canvas: &mut Canvas<'_>, area: Rect, of: &room::Chart, markers: &[Marker]) {
+    let (Some(board), Some(metric)) = (canvas.board(), metric::find(of.metric)) else { return };
+    let service = canvas.app.service_name(&of.service);
+    let title = format!("{} of {service}", metric.name);
+    canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), false);
+    let line = board.targets.get(metric.id).map(|t| (t.bound, t.text.as_str()));
+    plot_area(canvas, below(area, 1), Course { unit: metric.unit, series: &of.series, before: None, line, markers, board });
 }
 
 fn chart(canvas: &mut Canvas<'_>, area: Rect, course: Option<Course<'_>>, ready: bool) {

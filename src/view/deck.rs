@@ -92,7 +92,7 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
         (Part::Alerts, _) => slo::alerts(canvas, area),
         (Part::Burners, _) => slo::burners(canvas, area),
         (Part::Definition, _) => record::facts(canvas, area, Part::Definition),
-        (Part::Chart | Part::Why | Part::Facets | Part::Facts | Part::Related | Part::Sources, _) => {
+        (_, _) => {
             list::draw(canvas, area, part, "nothing here");
         }
     }
@@ -180,7 +180,7 @@ fn parts_below(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
 }
 
 /// Parts out of sight, as buttons in a heading.
-fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
+pub(super) fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
     if hidden.is_empty() || !canvas.app.filter().is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row, top},
-    list, number, text,
+    list, number, room, text,
 };
 use crate::{
     app::{Target, item::Item, place::Part},
@@ -14,6 +14,10 @@ use crate::{
 /// The page of a record.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, record: &Row) {
     let inside = head(canvas, area, record);
+    if record.kind == "incident" {
+        room::draw(canvas, inside);
+        return;
+    }
     let related = canvas.app.items(Part::Related).len();
     if canvas.app.narrow() {
         match canvas.app.level().part() {

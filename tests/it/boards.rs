@@ -24,8 +24,9 @@ use quarterdeck::{
         fact::{Bucket, Facts},
         library::Library,
         objective::{KeyResultState, ObjectiveState, Verdict},
+        room::{Chart, Moment, Room},
         slo::{self, Least, Material, Method, Period, Sli, Slo, State, burnt::Behind},
-        why::{self, Cut, Doubt, DoubtKind, Moved, Score, Side, Suspected, Suspicion, Why},
+        why::{self, Cut, Doubt, DoubtKind, Moved, Score, Shift, Side, Suspected, Suspicion, Why},
     },
 };
 
@@ -113,6 +114,7 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         slos: slos(mood, window.to, look),
         rows_total: if nothing { 0 } else { 231 },
         why: focus_metric.filter(|_| !nothing).map(|m| because(m, mood, scope, window)),
+        room: look.incident.as_deref().filter(|_| !nothing).map(|key| room(key, mood)),
         care: if nothing { BTreeMap::new() } else { care() },
         objectives: if nothing { Vec::new() } else { objectives(mood) },
         flags: if mood == Mood::Bad { flags() } else { Vec::new() },
@@ -210,6 +212,65 @@ const SERVICES: [&str; 7] = ["checkout-api", "ledger", "catalog", "search-index"
 const LONG_TEAMS: [&str; 4] =
     ["team-for-everything-that-has-no-other-home-2026", "支払いと決済のチーム", "Ünïcödé-Größenwahn", "unattributed"];
 const LONG_SERVICES: [&str; 4] = ["customer-facing-checkout-and-payment-gateway-v2-legacy", "検索インデックス", "ÅÄÖ-tjänsten", "x"];
+
+/// What happened around an incident: two suspects, a timeline, two charts.
+fn room(key: &str, mood: Mood) -> Room {
+    let onset = now() - Duration::minutes(42);
+    let span = Window::new(onset - Duration::hours(2), now());
+    let service = if mood == Mood::Long { LONG_SERVICES[0] } else { "checkout-api" };
+    let suspected = |title: &str, share, lag_s: f64, reason: &str| Suspicion {
+        key: "ci/d41".into(),
+        title: title.into(),
+        service: service.into(),
+        at: onset - Duration::seconds(1_200),
+        share,
+        lag_s,
+        reasons: vec![reason.into(), "20 min before".into()],
+    };
+    let moment = |minutes, text: &str, kind| Moment { at: onset + Duration::minutes(minutes), text: text.into(), key: String::new(), kind };
+    let buckets: Vec<Window> = (0..54).map(|i| Window::ending(span.from + Duration::minutes(3 * (i + 1)), Duration::minutes(3))).collect();
+    let chart = |metric: &'static str, base: f64| Chart {
+        metric,
+        service: service.into(),
+        series: Series {
+            values: (0..54)
+                .map(|i| (i % 17 != 5).then(|| base * if i < 40 { 1.0 } else { 6.0 } * (1.0 + f64::from(i % 5) / 20.0)))
+                .collect(),
+            buckets: buckets.clone(),
+            last_is_partial: true,
+        },
+    };
+    Room {
+        key: key.into(),
+        onset,
+        end: (mood == Mood::Good).then(|| onset + Duration::minutes(30)),
+        span,
+        owners: vec![names(mood)[0].into()],
+        runbooks: vec!["https://wiki.example.org/checkout".into()],
+        timeline: vec![
+            moment(-20, "deployment checkout-api 1.4.2", Some(MarkerKind::Deployment)),
+            moment(0, "began", None),
+            moment(4, "acknowledged", None),
+            moment(12, "annotation flag new-basket off", Some(MarkerKind::Annotation)),
+        ],
+        suspected: Some(Suspected {
+            onset,
+            onset_from: "its start",
+            confirmed: Vec::new(),
+            suspects: vec![
+                suspected("deployment 1.4.2", 0.51, 1_200.0, "same service"),
+                suspected("config change limits", 0.3, 300.0, "a service it calls"),
+            ],
+            none_share: 0.16,
+            chance: 0.02,
+            per_hour: 0.02,
+            shift: Some(Shift { raw: 0.015, against_control: 0.0145, standard_error: 0.002 }),
+            versions: Vec::new(),
+        }),
+        charts: vec![chart("error_rate", 0.004), chart("latency_p95", 0.21)],
+        rows: Vec::new(),
+    }
+}
 
 fn care() -> BTreeMap<String, Care> {
     let of = |owner: &str, perspective: &str, north_star| Care {

@@ -124,6 +124,8 @@ const WAYS: &[(&str, &str)] = &[
     ("slo_burners", "2 tab enter tab tab"),
     ("slo_definition", "2 tab enter tab tab tab"),
     ("record", "3 tab enter"),
+    ("incident", "2 tab tab enter"),
+    ("incident_timeline", "2 tab tab enter tab"),
     ("bridge_lists", "tab"),
     ("help", "?"),
     ("palette", ":"),
@@ -161,8 +163,22 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    const PAGES: [&str; 13] =
-        ["bridge", "reliability", "delivery", "cost", "quality", "sources", "kpi", "kpi_why", "team", "service", "slos", "slo", "record"];
+    const PAGES: [&str; 14] = [
+        "bridge",
+        "reliability",
+        "delivery",
+        "cost",
+        "quality",
+        "sources",
+        "kpi",
+        "kpi_why",
+        "team",
+        "service",
+        "slos",
+        "slo",
+        "record",
+        "incident",
+    ];
     WAYS.iter().filter(|(name, _)| PAGES.contains(name))
 }
 

@@ -193,6 +193,30 @@ fn live(store: &Store, metric: &str, from: &str, to: &str) -> Vec<quarterdeck::k
 }
 
 #[test]
+fn a_few_hours_of_long_ago_are_answered_by_their_hours() {
+    let p = place();
+    let mut store = Store::open(&p.path).unwrap();
+    let points = (0..180).map(|minute| {
+        let body = Sample {
+            metric: "requests".into(),
+            sample_kind: SampleKind::CounterDelta,
+            window_s: 60.0,
+            value: Some(5.0),
+            ..Sample::default()
+        };
+        let mut r = Record::new("m", format!("p{minute}"), Body::Sample(body));
+        r.ts = Some(at("2026-03-02T01:00:00Z") + chrono::Duration::minutes(minute));
+        r.service = Some("pay".into());
+        r
+    });
+    // A month later: minutes of that time are not kept any more.
+    put(&mut store, points.collect());
+    let found = live(&store, "requests", "2026-03-02T00:00:00Z", "2026-03-02T06:00:00Z");
+    let all: f64 = found.iter().map(|b| b.a).sum();
+    assert_eq!(all, 900.0, "{found:?}");
+}
+
+#[test]
 fn repeated_and_late_points_are_counted_once_at_every_resolution() {
     let p = place();
     let mut store = Store::open(&p.path).unwrap();

@@ -147,6 +147,7 @@ pub fn build(m: &Material<'_>) -> Board {
         objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, &query) } else { Vec::new() },
         flags: Vec::new(),
         slos: Vec::new(),
+        room: None,
         records: m.records,
     }
 }

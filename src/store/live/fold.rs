@@ -59,6 +59,10 @@ pub(in crate::store) fn spans(conn: &Connection, spans: &Spans, now: Time) -> ru
     let announced = announced(conn)?;
     let kept: Option<i64> = crate::store::meta(conn, "minutes_since")?.and_then(|since| since.parse().ok());
     let minutes_from = floor(millis(now) - MINUTES_KEPT, HOUR).max(kept.unwrap_or(i64::MIN));
+    if families.values().any(|(since, _)| *since < minutes_from) && kept.is_none_or(|kept| kept < minutes_from) {
+        // Whoever reads is told that what is older is in hours only.
+        crate::store::set_meta(conn, "minutes_since", &minutes_from.to_string())?;
+    }
     for (id, (since, till)) in families {
         let json: String = conn.prepare_cached("SELECT ident FROM family WHERE id = ?1")?.query_row([id], |r| r.get(0))?;
         let ident = Ident::parse(&json)?;
