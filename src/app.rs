@@ -38,7 +38,9 @@ use self::{
 use crate::{
     domain::{
         Time,
+        defined::Catalogue,
         health::SourceHealth,
+        metric,
         value::Scope,
         window::{Tz, Window},
     },
@@ -187,7 +189,7 @@ impl App {
             Scope::Service(name) => trail.push(Level::new(Place::Service(name.clone()), setup.look.scope.clone())),
             Scope::Org | Scope::Group(..) => {}
         }
-        if let Some(metric) = setup.look.focus.and_then(crate::domain::metric::find) {
+        if let Some(metric) = setup.look.focus.and_then(metric::find) {
             let scope = setup.look.scope.clone();
             trail.push(Level::new(Place::Kpi(metric), scope));
         }
@@ -382,6 +384,9 @@ impl App {
             // paused, and gone elsewhere since: the first picture of the new place is the one held
             held.board = Some(Arc::clone(&board));
         }
+        if self.newest.as_ref().is_none_or(|old| old.catalogue != board.catalogue) {
+            self.library = std::mem::take(&mut self.library).with(&board.catalogue);
+        }
         self.newest = Some(board);
         self.restore(&selected);
         let fresh = match (self.place(), self.board()) {
@@ -525,6 +530,20 @@ impl App {
     #[must_use]
     pub fn zone(&self) -> Tz {
         self.newest().map_or(self.zone, |board| board.zone)
+    }
+
+    /// This tab stands among the tabs: it always does, something feeds it, or one is on it.
+    #[must_use]
+    pub fn tab_shown(&self, tab: Tab) -> bool {
+        let Tab::Quarter(quarter) = tab else { return true };
+        let fed = || self.newest().is_some_and(|b| b.catalogue.headlines(quarter).any(|m| !b.unfed.contains(m.id)));
+        !tab.only_when_fed() || fed() || self.trail[0].place == Place::Tab(tab)
+    }
+
+    /// The metrics there are; before the first board the built-in ones.
+    #[must_use]
+    pub fn catalogue(&self) -> Catalogue {
+        self.newest().map(|board| board.catalogue.clone()).unwrap_or_default()
     }
 
     /// The range looked at.

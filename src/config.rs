@@ -4,6 +4,7 @@
 //! listed with file, line, column and what was expected. Secrets are references (`secret`), never text.
 
 mod check;
+mod defined;
 mod openslo;
 pub mod period;
 mod raw;
@@ -32,7 +33,7 @@ use toml::{
 pub use crate::domain::target::Target;
 use crate::{
     analysis::burn::{Least, Rule},
-    domain::{Decimal, team::Roster, window::Tz},
+    domain::{Decimal, defined::Catalogue, team::Roster, window::Tz},
 };
 
 /// A whole configuration, checked.
@@ -54,6 +55,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Per metric id: target and care.
     pub kpis: BTreeMap<String, KpiConfig>,
+    /// The metrics there are: built in, and of `[[metric]]` blocks.
+    pub catalogue: Catalogue,
     /// Service level objectives, in file order.
     pub slos: Vec<SloConfig>,
     /// Objectives, in file order.
@@ -84,6 +87,9 @@ pub struct RulesConfig {
     pub exclude_maintenance: bool,
     pub quality_stale_after: Duration,
     pub cost_exclude: Vec<String>,
+    pub new_product_months: u32,
+    pub ltv_horizon_months: Option<u32>,
+    pub documentation: String,
 }
 
 impl Default for RulesConfig {
@@ -101,6 +107,9 @@ impl Default for RulesConfig {
             exclude_maintenance: true,
             quality_stale_after: Duration::from_secs(30 * 86_400),
             cost_exclude: Vec::new(),
+            new_product_months: 36,
+            ltv_horizon_months: None,
+            documentation: "units".into(),
         }
     }
 }
@@ -453,7 +462,7 @@ impl Config {
     /// # Errors
     /// Every fault found, in file order.
     pub fn parse(text: &str, file: &str, dir: &Path) -> Result<Self, Vec<Fault>> {
-        let mut check = check::Check { place: read::Place { file, text }, dir, faults: Vec::new() };
+        let mut check = check::Check { place: read::Place { file, text }, dir, faults: Vec::new(), catalogue: Catalogue::default() };
         let config = check.config(None);
         let mut faults = check.faults;
         faults.sort_by_key(|f| (f.line, f.column));
@@ -488,6 +497,7 @@ impl Config {
                 own: OwnKeys { file: "zero config".into(), dir: dir.to_owned(), ..OwnKeys::default() },
             }],
             kpis: BTreeMap::new(),
+            catalogue: Catalogue::default(),
             slos: Vec::new(),
             objectives: Vec::new(),
             fx: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! Must not: do I/O, read a clock, know tokio, ratatui or a storage format. Everything here is plain data
 //! and pure functions on it.
 
+pub mod defined;
 pub mod health;
 pub mod metric;
 pub mod person;

@@ -15,6 +15,7 @@
 pub mod job;
 pub mod keeper;
 pub mod look;
+mod points;
 pub mod settings;
 pub mod slos;
 pub mod trend;

@@ -11,6 +11,7 @@ pub mod business;
 pub mod care;
 mod cohort;
 pub mod cost;
+pub mod defined;
 pub mod delivery;
 pub mod dimension;
 pub mod fact;
@@ -29,6 +30,7 @@ pub mod why;
 
 use crate::domain::{
     Time,
+    defined::Catalogue,
     value::{Reading, Scope, Status},
     window::{Tz, Window},
 };
@@ -68,6 +70,14 @@ pub struct Settings {
     /// Failed production attempts count as failed deployments in the change failure rate. Default false: they ship
     /// nothing, and have a rate of their own.
     pub count_failed_attempts: bool,
+    /// A product older than this is not new in R&D effectiveness. Default 36 months.
+    pub new_product_months: u32,
+    /// Longest time a customer is taken to stay in life-time value; `None` (default): as long as churn says.
+    pub ltv_horizon_months: Option<f64>,
+    /// What documentation coverage counts. Default: units of quality measurements.
+    pub documentation: Documentation,
+    /// The metrics there are, with those of the config.
+    pub catalogue: Catalogue,
 }
 
 impl Default for Settings {
@@ -88,8 +98,22 @@ impl Default for Settings {
             reopened_elapsed: false,
             recovery_from_impact: false,
             count_failed_attempts: false,
+            new_product_months: 36,
+            ltv_horizon_months: None,
+            documentation: Documentation::Units,
+            catalogue: Catalogue::default(),
         }
     }
+}
+
+/// What documentation coverage counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Documentation {
+    /// Units of quality measurements: public interfaces, required pages.
+    #[default]
+    Units,
+    /// Services of the catalog; one with an owner and a runbook is documented.
+    Services,
 }
 
 /// How unknown probe time counts.
@@ -128,6 +152,7 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         .or_else(|| cost::evaluate(metric, query))
         .or_else(|| quality::evaluate(metric, query))
         .or_else(|| business::evaluate(metric, query))
+        .or_else(|| defined::evaluate(metric, query))
         .map(finite)
 }
 

@@ -109,7 +109,7 @@ fn dispatch(cli: args::Cli, out: &mut dyn Write) -> Ended {
         Some(args::Command::Import(a)) => import::run(&global, &a, out),
         Some(args::Command::Export(a)) => export::run(&global, &a, out),
         Some(args::Command::Snapshot(a)) => snapshot::run(&global, &a, out),
-        Some(args::Command::Library(a)) => library::run(&a, out),
+        Some(args::Command::Library(a)) => library::run(&global, &a, out),
         Some(args::Command::Schema(a)) => schema::run(&a, out),
         Some(args::Command::Completions(a)) => completions::run(&a, out),
     }

@@ -15,6 +15,7 @@ mod names;
 mod open;
 mod partition;
 mod read;
+mod restated;
 mod retain;
 mod roster;
 mod row;
@@ -221,6 +222,10 @@ impl Store {
                     tx.prepare_cached("INSERT OR REPLACE INTO cursor (source, cursor) VALUES (?1, ?2)")?
                         .execute(params![batch.source, cursor])?;
                 }
+            }
+            for record in touched.restated.records(&held.state.names, now) {
+                ingest::take(tx, &mut held.state, std::slice::from_ref(&record), now, &mut touched)?;
+                touched.changed -= 1;
             }
             count(tx, &touched)?;
             if let Some(span) = touched.maintenance {

@@ -189,12 +189,14 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
     }
 }
 
-/// Cards of a place. Where they come from everywhere (Bridge, team, service), those with a value stand first.
+/// Cards of a place; on a quarter's tab those that nothing feeds stand last. Where they come from everywhere (Bridge, team,
+/// service), those with a value stand first.
 fn ordered_cards(app: &App) -> Vec<&'static Metric> {
-    let mut cards = cards(app.place());
-    if let Some(board) = app.board()
-        && !matches!(app.place(), Place::Tab(Tab::Quarter(_)))
-    {
+    let mut cards = cards(app.place(), &app.catalogue());
+    let Some(board) = app.board() else { return cards };
+    if matches!(app.place(), Place::Tab(Tab::Quarter(_))) {
+        cards.sort_by_key(|m| board.unfed.contains(m.id));
+    } else {
         cards.sort_by_key(|m| board.readings.get(m.id).is_none_or(|r| r.value.is_none() && r.status == Status::NoData));
     }
     cards
@@ -267,8 +269,9 @@ pub fn cuts(why: &Why) -> impl Iterator<Item = &Cut> {
 #[must_use]
 pub fn moved(board: &Board) -> Vec<&'static Metric> {
     let size = |m: &Metric| board.readings.get(m.id).and_then(relative_change).map_or(0.0, f64::abs);
-    let mut moved: Vec<_> = metric::CATALOGUE
-        .iter()
+    let mut moved: Vec<_> = board
+        .catalogue
+        .all()
         .filter(|m| m.facet_of.is_none() && board.readings.get(m.id).is_some_and(|r| r.change_is_real == Some(true)))
         .collect();
     moved.sort_by(|a, b| size(b).partial_cmp(&size(a)).unwrap_or(Ordering::Equal));

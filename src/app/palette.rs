@@ -5,9 +5,9 @@ use nucleo_matcher::{
     pattern::{CaseMatching, Normalization, Pattern},
 };
 
-use super::{App, action, action::Action, theme::ThemeName};
+use super::{App, action, action::Action, place::TABS, theme::ThemeName};
 use crate::{
-    domain::metric::{CATALOGUE, Metric},
+    domain::metric::Metric,
     kpi::board::{RANGES, Range},
 };
 
@@ -60,10 +60,10 @@ pub fn help(app: &App, typed: &str) -> Vec<&'static action::Row> {
 fn all(app: &App) -> Vec<Entry> {
     let mut out = Vec::new();
     let mut add = |kind, label: String, jump| out.push(Entry { kind, label, jump });
-    for row in ACTIONS_TO_TABS.iter().map(|a| action::find(*a)) {
-        add("tab", row.name.to_owned(), Jump::Do(row.action));
+    for (tab, _, name) in TABS.iter().filter(|(tab, ..)| app.tab_shown(*tab)) {
+        add("tab", (*name).to_owned(), Jump::Do(Action::Go(*tab)));
     }
-    for metric in CATALOGUE.iter().filter(|m| m.facet_of.is_none()) {
+    for metric in app.catalogue().all().filter(|m| m.facet_of.is_none()) {
         add("KPI", metric.name.to_owned(), Jump::Kpi(metric));
     }
     if let Some(board) = app.newest() {
@@ -83,24 +83,11 @@ fn all(app: &App) -> Vec<Entry> {
     for theme in ThemeName::ALL {
         add("theme", theme.word().to_owned(), Jump::Theme(theme));
     }
-    for row in action::working(app).filter(|row| !ACTIONS_TO_TABS.contains(&row.action) && row.action != Action::Palette) {
+    for row in action::working(app).filter(|row| !matches!(row.action, Action::Go(_) | Action::Palette)) {
         add("action", row.name.to_owned(), Jump::Do(row.action));
     }
     out
 }
-
-const ACTIONS_TO_TABS: [Action; 6] = {
-    use super::place::Tab;
-    use crate::domain::metric::Quarter;
-    [
-        Action::Go(Tab::Bridge),
-        Action::Go(Tab::Quarter(Quarter::Reliability)),
-        Action::Go(Tab::Quarter(Quarter::Delivery)),
-        Action::Go(Tab::Quarter(Quarter::Cost)),
-        Action::Go(Tab::Quarter(Quarter::Quality)),
-        Action::Go(Tab::Sources),
-    ]
-};
 
 fn rank<T>(all: Vec<T>, typed: &str, text: impl Fn(&T) -> String) -> Vec<T> {
     if typed.trim().is_empty() {

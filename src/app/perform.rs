@@ -11,7 +11,10 @@ use super::{
     place::{Level, Part, Place, TABS, Tab},
 };
 use crate::{
-    domain::{metric::Metric, value::Scope},
+    domain::{
+        metric::{self, Metric},
+        value::Scope,
+    },
     kpi::{
         board::{RANGES, Row},
         slo,
@@ -362,6 +365,10 @@ impl App {
 
     fn go(&mut self, tab: Tab) {
         let place = Place::Tab(tab);
+        if !self.tab_shown(tab) {
+            self.notice = Some(self.would_feed(tab));
+            return;
+        }
         if self.trail.len() == 1 && *self.place() == place {
             return;
         }
@@ -372,9 +379,19 @@ impl App {
     }
 
     fn turn_tab(&mut self, delta: isize) {
-        let here = TABS.iter().position(|(tab, ..)| self.trail.first().is_some_and(|l| l.place == Place::Tab(*tab))).unwrap_or(0);
-        let next = (here + TABS.len()).saturating_add_signed(delta) % TABS.len();
-        self.go(TABS[next].0);
+        let tabs: Vec<Tab> = TABS.iter().map(|(tab, ..)| *tab).filter(|tab| self.tab_shown(*tab)).collect();
+        let here = tabs.iter().position(|tab| self.trail.first().is_some_and(|l| l.place == Place::Tab(*tab))).unwrap_or(0);
+        let next = (here + tabs.len()).saturating_add_signed(delta) % tabs.len().max(1);
+        if let Some(tab) = tabs.get(next) {
+            self.go(*tab);
+        }
+    }
+
+    /// What would bring a tab that nothing feeds, in one line.
+    fn would_feed(&self, tab: Tab) -> String {
+        let Tab::Quarter(quarter) = tab else { return String::new() };
+        let lines = metric::headlines(quarter).find_map(|m| self.library.of(m.id)).map(|entry| entry.feed.join(" ")).unwrap_or_default();
+        format!("{} is not fed; in the config: {lines}", tab.name())
     }
 
     fn remember(&mut self) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::filter::Filter;
 use crate::{
     domain::{
+        defined::Catalogue,
         metric::{self, Metric, Quarter},
         value::Scope,
     },
@@ -16,7 +17,7 @@ use crate::{
 pub enum Tab {
     /// Are we fine, what moved.
     Bridge,
-    /// One of the four quarters.
+    /// One of the quarters.
     Quarter(Quarter),
     /// How the sources do.
     Sources,
@@ -29,6 +30,8 @@ pub const TABS: &[(Tab, char, &str)] = &[
     (Tab::Quarter(Quarter::Delivery), '3', "Delivery"),
     (Tab::Quarter(Quarter::Cost), '4', "Cost"),
     (Tab::Quarter(Quarter::Quality), '5', "Quality"),
+    (Tab::Quarter(Quarter::Engagement), '6', "Engagement"),
+    (Tab::Quarter(Quarter::People), '7', "People"),
     (Tab::Sources, 's', "Sources"),
 ];
 
@@ -37,6 +40,12 @@ impl Tab {
     #[must_use]
     pub fn name(self) -> &'static str {
         TABS.iter().find(|(tab, ..)| *tab == self).map_or("", |(.., name)| name)
+    }
+
+    /// Not everybody has it: it stands among the tabs once something feeds it.
+    #[must_use]
+    pub fn only_when_fed(self) -> bool {
+        matches!(self, Self::Quarter(Quarter::Engagement | Quarter::People))
     }
 }
 
@@ -142,7 +151,9 @@ impl Place {
             Self::Tab(Tab::Bridge) => &[Part::Cards, Part::Slos, Part::Open, Part::Moved, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Reliability)) => &[Part::Cards, Part::Slos, Part::Incidents, Part::Matrix],
             Self::Tab(Tab::Quarter(Quarter::Delivery)) => &[Part::Cards, Part::Deployments, Part::Matrix],
-            Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality)) => &[Part::Cards, Part::Matrix],
+            Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality | Quarter::Engagement | Quarter::People)) => {
+                &[Part::Cards, Part::Matrix]
+            }
             Self::Tab(Tab::Sources) => &[Part::Sources],
             Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Why, Part::Facets, Part::Teams, Part::Services],
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
@@ -211,11 +222,11 @@ pub const BRIDGE: &[&str] = &[
 
 /// The KPI cards of a place, in catalogue order.
 #[must_use]
-pub fn cards(place: &Place) -> Vec<&'static Metric> {
+pub fn cards(place: &Place, catalogue: &Catalogue) -> Vec<&'static Metric> {
     match place {
         Place::Tab(Tab::Bridge) => BRIDGE.iter().filter_map(|id| metric::find(id)).collect(),
-        Place::Tab(Tab::Quarter(quarter)) => metric::headlines(*quarter).collect(),
-        Place::Team(_) | Place::Service(_) => metric::CATALOGUE.iter().filter(|m| m.facet_of.is_none()).collect(),
+        Place::Tab(Tab::Quarter(quarter)) => catalogue.headlines(*quarter).collect(),
+        Place::Team(_) | Place::Service(_) => catalogue.all().filter(|m| m.facet_of.is_none()).collect(),
         Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) => Vec::new(),
     }
 }
@@ -237,6 +248,8 @@ pub fn card_columns(place: &Place, size: (u16, u16), cards: usize) -> usize {
         Place::Tab(Tab::Bridge) => (width / 18).min(7),
         // five or six cards stand best in two rows of three
         _ if matches!(cards, 5 | 6) => (width / 26).min(3),
+        // with room to spare, names in full rather than more columns
+        _ if width >= 100 => width / 36,
         _ => width / 26,
     };
     // as many rows as that needs, evenly filled

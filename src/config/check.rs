@@ -22,6 +22,7 @@ use super::{
 };
 use crate::domain::{
     Decimal,
+    defined::Catalogue,
     metric::{self, Metric},
     window::Tz,
 };
@@ -40,6 +41,8 @@ pub(super) struct Check<'a> {
     pub place: Place<'a>,
     pub dir: &'a Path,
     pub faults: Vec<Fault>,
+    /// The metrics there are, once the file's own have been read.
+    pub catalogue: Catalogue,
 }
 
 impl<'a> Check<'a> {
@@ -59,6 +62,7 @@ impl<'a> Check<'a> {
         let file: raw::File = read::read(self.place, root, &mut self.faults)?;
         let zone = self.zone(file.org.timezone.as_ref());
         let currency = self.currency(file.org.currency.as_ref());
+        self.catalogue = Catalogue::new(self.definitions(&file.metric, &currency));
         let kpis = self.kpis(&file.kpi, &currency);
         let roster = self.roster(&file.team, &file.service, &named);
         let store = store(&file.store, self.dir);
@@ -70,6 +74,7 @@ impl<'a> Check<'a> {
             rules: self.rules(&file.rules, &file.cost),
             sources,
             kpis,
+            catalogue: self.catalogue.clone(),
             slos: self.slos(&file.slo, &named, zone, store.keep_minutes),
             objectives: self.objectives(&file.objective, &named, &currency),
             fx: self.fx(&file.cost),
@@ -134,9 +139,9 @@ impl<'a> Check<'a> {
 
     /// The row of a metric id, or a fault.
     fn metric(&mut self, id: &Text) -> Option<&'static Metric> {
-        let found = metric::find(id.get_ref());
+        let found = self.catalogue.find(id.get_ref());
         if found.is_none() {
-            let known: Vec<&str> = metric::CATALOGUE.iter().map(|m| m.id).collect();
+            let known: Vec<&str> = self.catalogue.all().map(|m| m.id).collect();
             self.fault(id.span().start, read::unknown("metric", id.get_ref(), &known));
         }
         found
@@ -214,6 +219,14 @@ impl<'a> Check<'a> {
         if let Some(word) = &raw.uptime_unknown {
             self.one_of("way to count unknown time", word, &["exclude", "down", "up"]);
         }
+        if let Some(word) = &raw.documentation {
+            self.one_of("way to count documentation", word, &["units", "services"]);
+        }
+        for months in [&raw.new_product_months, &raw.ltv_horizon_months].into_iter().flatten() {
+            if !(1..=1200).contains(months.get_ref()) {
+                self.fault(months.span().start, format!("{} is no number of months; expected 1 to 1200", months.get_ref()));
+            }
+        }
         for category in &cost.exclude {
             self.one_of("charge category", category, &["Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
         }
@@ -230,6 +243,9 @@ impl<'a> Check<'a> {
             exclude_maintenance: raw.exclude_maintenance.unwrap_or(default.exclude_maintenance),
             quality_stale_after: period(raw.quality_stale_after).unwrap_or(default.quality_stale_after),
             cost_exclude: cost.exclude.iter().map(|c| c.get_ref().clone()).collect(),
+            new_product_months: raw.new_product_months.as_ref().map_or(default.new_product_months, |m| *m.get_ref()),
+            ltv_horizon_months: raw.ltv_horizon_months.as_ref().map(|m| *m.get_ref()),
+            documentation: raw.documentation.as_ref().map_or(default.documentation, |w| w.get_ref().clone()),
         }
     }
 

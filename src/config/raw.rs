@@ -30,6 +30,8 @@ pub struct File {
     /// Per metric id: target and care.
     #[schemars(with = "BTreeMap<String, Kpi>")]
     pub kpi: BTreeMap<Text, Kpi>,
+    /// Metrics of one's own.
+    pub metric: Vec<Defined>,
     /// Service level objectives.
     #[schemars(with = "Vec<Slo>")]
     pub slo: Vec<Spanned<Slo>>,
@@ -183,6 +185,15 @@ pub struct Rules {
     /// Older quality measurements are left out and listed. Default 30 d.
     #[schemars(with = "Option<String>")]
     pub quality_stale_after: Option<Period>,
+    /// A product launched longer ago is not new in R&D effectiveness. Default 36 months.
+    #[schemars(with = "Option<u32>")]
+    pub new_product_months: Option<Spanned<u32>>,
+    /// Longest time a customer is taken to stay in life-time value, months. Default: as long as churn says.
+    #[schemars(with = "Option<u32>")]
+    pub ltv_horizon_months: Option<Spanned<u32>>,
+    /// What documentation coverage counts: `units` of quality measurements (default) or `services` with owner and runbook.
+    #[schemars(with = "Option<String>")]
+    pub documentation: Option<Text>,
 }
 
 /// `[kpi.<id>]`
@@ -238,6 +249,49 @@ pub struct Baseline {
     /// When it was frozen.
     #[schemars(with = "Option<String>")]
     pub frozen: Option<Day>,
+}
+
+/// `[[metric]]`: a metric of one's own; target, owner and the like go to `[kpi.<id>]` as for any other.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defined {
+    /// Lower-case letters, digits and `_`; no built-in id.
+    #[schemars(with = "String")]
+    pub id: Text,
+    /// Name for people. Default: the id.
+    pub name: Option<String>,
+    /// `reliability`, `delivery`, `cost`, `quality`, `engagement` or `people`.
+    #[schemars(with = "String")]
+    pub tab: Text,
+    /// `ratio`, `mean`, `quantile`, `sum`, `count` or `distinct`.
+    #[schemars(with = "String")]
+    pub kind: Text,
+    /// For a quantile: 0 to 1.
+    #[schemars(with = "Option<f64>")]
+    pub q: Option<Spanned<f64>>,
+    /// A kind of record, or a live series as `sample:<metric>`.
+    #[schemars(with = "String")]
+    pub over: Text,
+    /// Field → what it must be: a text (`*` and `?` match), a list of them, a number, or a comparison such as `> 60`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub filter: BTreeMap<Text, toml::Value>,
+    /// The field that is added up, averaged, ranked or told apart; `finished_at - started_at` is seconds.
+    #[schemars(with = "Option<String>")]
+    pub value: Option<Text>,
+    /// Of a ratio: a field, or conditions whose matches are counted; of live series another one.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub numerator: Option<Spanned<toml::Value>>,
+    /// Of a ratio. Default: every record counts.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub denominator: Option<Spanned<toml::Value>>,
+    /// `ratio`, `s`, `ms`, `1/d`, `1/wk`, `money`, or a word of one's own.
+    pub unit: Option<String>,
+    /// `up`, `down` or `band` (default).
+    #[schemars(with = "Option<String>")]
+    pub direction: Option<Text>,
+    /// What it is, in a sentence.
+    pub definition: Option<String>,
 }
 
 /// `[[slo]]`: one objective, or the files that hold some.

@@ -52,7 +52,7 @@ impl Unit {
     }
 }
 
-/// The four quarters of the deck.
+/// The quarters of the deck: four, and two that only some organisations feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quarter {
     /// Is it up, fast, right; how long does harm last.
@@ -63,6 +63,10 @@ pub enum Quarter {
     Cost,
     /// How well is it made.
     Quality,
+    /// Who uses it, who stays.
+    Engagement,
+    /// How many work on it, who leaves, what hangs on one. Never about a person.
+    People,
 }
 
 /// One row of the catalogue.
@@ -91,7 +95,7 @@ const fn facet(of: &'static str, id: &'static str, name: &'static str, unit: Uni
 }
 
 use Direction::{Band, Down, Up};
-use Quarter::{Cost, Delivery, Quality, Reliability};
+use Quarter::{Cost, Delivery, Engagement, People, Quality, Reliability};
 use Unit::{Count, Millis, Money, MoneyPer, PerDay, PerWeek, Plain, Ratio, Seconds};
 
 /// Every metric the engine computes. Order is the order of cards within a tab.
@@ -125,6 +129,7 @@ pub const CATALOGUE: &[Metric] = &[
     facet("deployment_frequency.per_day", "deployment_frequency.active_day_share", "Share of days with a deployment", Ratio, Up, Delivery),
     facet("deployment_frequency.per_day", "deployment_frequency.median_per_week", "Deployments per week, median", PerWeek, Up, Delivery),
     facet("deployment_frequency.per_day", "deployment_frequency.daily", "Deployments by day", Count("deployments"), Up, Delivery),
+    facet("deployment_frequency.per_day", "release_frequency", "Planned releases", PerWeek, Up, Delivery),
     facet("deployment_frequency.per_day", "deployment.rollback_count", "Rollbacks", Count("deployments"), Down, Delivery),
     facet("deployment_frequency.per_day", "deployment.redeploy_count", "Redeployments (not counted)", Count("deployments"), Band, Delivery),
     facet("deployment_frequency.per_day", "batch_size", "Changes per deployment", Plain("changes/deployment"), Down, Delivery),
@@ -149,19 +154,28 @@ pub const CATALOGUE: &[Metric] = &[
         Delivery,
     ),
     headline("deploy_success_rate", "Deploy success rate", Ratio, Up, Delivery),
+    headline("time_to_market.median", "Time to market", Seconds, Down, Delivery),
+    facet("time_to_market.median", "time_to_market.p85", "Time to market, P85", Seconds, Down, Delivery),
+    facet("time_to_market.median", "time_to_market.flow_time", "Flow time, from the start of work", Seconds, Down, Delivery),
+    facet("time_to_market.median", "time_to_market.pending", "Features not released yet", Count("features"), Down, Delivery),
+    headline("velocity.mean", "Velocity", Plain("points/iteration"), Band, Delivery),
+    facet("velocity.mean", "velocity.items_per_week", "Items finished per week", PerWeek, Up, Delivery),
     // cost
     headline("infra_cost.effective", "Infrastructure cost", Money, Down, Cost),
     facet("infra_cost.effective", "infra_cost.billed", "Infrastructure cost, billed", Money, Down, Cost),
     facet("infra_cost.effective", "infra_cost.invoiced", "Infrastructure cost, invoiced", Money, Down, Cost),
+    facet("infra_cost.effective", "infra_cost.corrections", "Corrections of what was billed before", Money, Band, Cost),
     facet("infra_cost.effective", "infra_cost.daily", "Infrastructure cost by day", Money, Down, Cost),
     headline("infra_cost_per_user", "Infrastructure cost per user", MoneyPer("user"), Down, Cost),
-    facet("infra_cost_per_user", "active_users.month", "Active users, month", Count("users"), Up, Cost),
-    facet("infra_cost_per_user", "active_users.daily_mean", "Active users, mean of days", Count("users"), Up, Cost),
-    facet("infra_cost_per_user", "stickiness", "Stickiness (DAU/MAU)", Ratio, Up, Cost),
     headline("infra_cost_forecast", "Month-end forecast", Money, Down, Cost),
     facet("infra_cost_forecast", "infra_cost.mtd", "Month to date", Money, Down, Cost),
     headline("cost_allocated_share", "Cost with an owner", Ratio, Up, Cost),
     headline("commitment_unused_share", "Unused commitments", Ratio, Down, Cost),
+    headline("cost_per_transaction", "Cost per transaction", MoneyPer("tx"), Down, Cost),
+    headline("tech_cost_pct_revenue", "Technology cost of revenue", Ratio, Band, Cost),
+    headline("roi", "Return on investment", Ratio, Up, Cost),
+    headline("rd_effectiveness", "R&D effectiveness", Ratio, Up, Cost),
+    headline("ltv", "Life-time value", Money, Up, Cost),
     // quality
     headline("code_coverage", "Code coverage", Ratio, Up, Quality),
     facet("code_coverage", "line_coverage", "Line coverage", Ratio, Up, Quality),
@@ -174,6 +188,30 @@ pub const CATALOGUE: &[Metric] = &[
     headline("findings", "Findings", Count("findings"), Down, Quality),
     facet("findings", "findings.by_severity", "Findings by severity", Count("findings"), Down, Quality),
     headline("page_load.p75", "Page load P75", Millis, Down, Reliability),
+    facet("page_load.p75", "page_load.inp", "Interaction to next paint P75", Millis, Down, Reliability),
+    facet("page_load.p75", "page_load.cls", "Layout shift P75", Plain("score"), Down, Reliability),
+    headline("maintenance_share", "Maintenance share", Ratio, Down, Quality),
+    headline("documentation_coverage", "Documentation coverage", Ratio, Up, Quality),
+    // engagement
+    headline("retention_rate", "Retention", Ratio, Up, Engagement),
+    facet("retention_rate", "retention_rate.users", "Users who came back", Ratio, Up, Engagement),
+    headline("churn_rate", "Churn", Ratio, Down, Engagement),
+    facet("churn_rate", "churn_rate.revenue", "Revenue churn", Ratio, Down, Engagement),
+    headline("nps", "Net promoter score", Plain("points"), Up, Engagement),
+    headline("feature_adoption", "Feature adoption", Ratio, Up, Engagement),
+    facet("feature_adoption", "feature_adoption.time_to_adopt", "Time to adopt, median", Seconds, Down, Engagement),
+    headline("active_users.month", "Active users, month", Count("users"), Up, Engagement),
+    facet("active_users.month", "active_users.1d", "Active users, 1 day", Count("users"), Up, Engagement),
+    facet("active_users.month", "active_users.7d", "Active users, 7 days", Count("users"), Up, Engagement),
+    facet("active_users.month", "active_users.28d", "Active users, 28 days", Count("users"), Up, Engagement),
+    facet("active_users.month", "active_users.daily_mean", "Active users, mean of days", Count("users"), Up, Engagement),
+    headline("stickiness", "Stickiness (DAU/MAU)", Ratio, Up, Engagement),
+    // people
+    headline("headcount", "Head count", Count("people"), Band, People),
+    headline("attrition_rate.annualised", "Attrition, a year", Ratio, Down, People),
+    facet("attrition_rate.annualised", "attrition_rate.period", "Attrition in the window", Ratio, Down, People),
+    facet("attrition_rate.annualised", "attrition_rate.voluntary_period", "Attrition in the window, voluntary", Ratio, Down, People),
+    headline("cross_training", "Cross-training", Ratio, Up, People),
 ];
 
 /// The row of an id; a short form without the facet (`lead_time`, `deployment_frequency`) finds its headline.

@@ -14,9 +14,23 @@ pub fn pseudonym(id: &str) -> String {
     format!("p:{:016x}", u64::from_be_bytes(head))
 }
 
+/// A pseudonym as it is; anything else as its pseudonym. What goes out and comes in again stays the same person.
+#[must_use]
+pub fn hashed(id: &str) -> String {
+    let hex = |rest: &str| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    if id.strip_prefix("p:").is_some_and(hex) { id.to_owned() } else { pseudonym(id) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::pseudonym;
+    use super::{hashed, pseudonym};
+
+    #[test]
+    fn a_pseudonym_is_not_hashed_again() {
+        let once = hashed("ann@example.org");
+        assert_eq!(once, pseudonym("ann@example.org"));
+        assert_eq!(hashed(&once), once);
+    }
 
     #[test]
     fn the_same_address_in_any_case_is_the_same_person() {

@@ -748,7 +748,8 @@ pub struct BucketCount(pub String, pub f64);
 /// One point of a metric. Event time (end of the window) in the envelope.
 ///
 /// Canonical `metric` names the KPIs read: `requests` and `errors` (counts), `latency` (histogram or gauge,
-/// seconds), `page_load` (milliseconds), `active_users`, `transactions`. Any other name is kept and charted.
+/// seconds), `page_load` (milliseconds, largest contentful paint), `inp` (milliseconds), `cls`, `active_users`, `transactions`.
+/// Any other name is kept and charted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sample {
@@ -971,6 +972,9 @@ pub struct People {
     pub area: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capable: Option<f64>,
+    /// Where a transfer leads: within one organisation, or one family of teams, nobody has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_team: Option<String>,
 }
 
 /// Who was active, hashed, or a ready count. Event time in the envelope.
@@ -1004,9 +1008,14 @@ pub struct Customers {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<f64>,
     pub end: f64,
+    /// Monthly recurring revenue of those at the start, in the reporting currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub mrr: Option<Decimal>,
+    /// What of it was lost in the period: with customers that left and by those that pay less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub mrr_lost: Option<Decimal>,
 }
 
 /// Answers of a survey.
@@ -1026,8 +1035,13 @@ pub struct Survey {
 #[allow(missing_docs, reason = "plain counts")]
 pub struct FeatureUsage {
     pub feature: String,
+    /// Active users who could have used it (behind its flag, on its plan).
     pub eligible: f64,
+    /// Those of them who did, since it was released.
     pub users: f64,
+    /// For each of them, seconds from when they could to their first use; nobody is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub time_to_adopt_s: Vec<f64>,
 }
 
 /// Money figures of a period ending at the event time; absent means not known.
@@ -1064,6 +1078,15 @@ pub struct Finance {
     pub gross_margin: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_churn: Option<f64>,
+    /// Over how many months `gain` and `cost` of an initiative are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon_months: Option<f64>,
+    /// When the product of `new_product_revenue` was launched; older than the configured age it is not new any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launched_at: Option<Time>,
+    /// What `tech_cost` holds, in words: `infrastructure, people, licences`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tech_cost_scope: Option<String>,
 }
 
 /// Freeze, holiday, maintenance, definition change: shown on trends.

@@ -91,6 +91,29 @@ fn skip_csi(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
+/// `*` matches any run of characters, `?` one, as in file names.
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, n));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
+            p += 1;
+            n += 1;
+        } else if let Some((at, from)) = star {
+            p = at + 1;
+            n = from + 1;
+            star = Some((at, from + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +145,11 @@ mod tests {
         let mut s = String::from("a\nb");
         clean_in_place(&mut s);
         assert_eq!(s, "a b");
+    }
+
+    #[test]
+    fn names_match_as_in_file_names() {
+        assert!(matches("pay-*", "pay-api") && matches("*", "x") && matches("a?c", "abc") && matches("a*b*c", "aXbbYc"));
+        assert!(!matches("pay-*", "risk-pay-api") && !matches("a?c", "ac") && !matches("", "x"));
     }
 }

@@ -207,6 +207,19 @@ pub struct Reading {
     pub facts: BTreeMap<String, Datum>,
 }
 
+/// Facts worth a remark, with the words before them.
+const REMARKS: &[(&str, &str)] = &[
+    ("restated", ""),
+    ("basis", "by"),
+    ("range", "range"),
+    ("horizon", "over"),
+    ("cost_scope", "holds"),
+    ("capped_at_months", "capped at months:"),
+    ("single_points", "hang on one:"),
+    ("uncovered", "uncovered:"),
+    ("pending", "pending"),
+];
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 fn is_false(b: &bool) -> bool {
     !*b
@@ -252,6 +265,22 @@ impl Reading {
     pub fn with(mut self, name: &str, fact: impl Into<Datum>) -> Self {
         self.facts.insert(name.to_owned(), fact.into());
         self
+    }
+
+    /// What a person should read beside the number, from the facts: on which basis, over which horizon, restated or not.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let words = |datum: &Datum| match datum {
+            Datum::Text(text) => text.clone(),
+            Datum::List(list) => list
+                .iter()
+                .filter_map(|d| if let Datum::Text(text) = d { Some(text.as_str()) } else { None })
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => other.as_f64().map(|n| n.to_string()).unwrap_or_default(),
+        };
+        let told = REMARKS.iter().filter_map(|(fact, say)| Some((say, words(self.facts.get(*fact)?))));
+        told.filter(|(_, text)| !text.is_empty()).map(|(say, text)| format!("{say} {text}").trim().to_owned()).collect()
     }
 
     /// The value as a float.

@@ -10,7 +10,7 @@ use tokio::{
 use super::{Clock, look, settings, trend};
 use crate::{
     config::Config,
-    domain::{Time, metric, value::Scope},
+    domain::{Time, value::Scope},
     kpi::{
         board::{Board, Look},
         care::Flag,
@@ -99,7 +99,7 @@ impl Trend {
 
     /// Look again; none while the store cannot be read.
     fn look(&mut self, reader: &Reader, config: &Config, look: &Look, now: Time) -> &Vec<Flag> {
-        if let Some(metric) = look.focus.and_then(metric::find) {
+        if let Some(metric) = look.focus.and_then(|id| config.catalogue.find(id)) {
             self.flags = trend::flags(reader, config, &look.scope, metric, look.at.unwrap_or(now).min(now)).unwrap_or_default();
             (self.of, self.at) = (Some((look.scope.clone(), metric.id)), Some(Instant::now()));
         }

@@ -7,11 +7,12 @@ use std::{
 
 use chrono::{Datelike, Duration};
 
-use super::{settings, slos};
+use super::{points, settings, slos};
 use crate::{
     config::Config,
     domain::{
         Time,
+        defined::{Catalogue, Definition, Over, Part},
         metric::{self, Quarter},
         record::{Kind, Record},
         team::Roster,
@@ -25,7 +26,8 @@ use crate::{
             build::{Behind, MOST_ROWS, Material, build, window},
         },
         cost,
-        fact::{Facts, Measure, flag},
+        defined::labelled,
+        fact::{Bucket, Facts, Measure, flag},
         room::{self, Room},
         why::Why,
     },
@@ -44,6 +46,8 @@ const LIVE: &[&str] = &[
     "latency_p95",
     "latency_p99",
     "page_load",
+    "inp",
+    "cls",
     "active_users",
     "transactions",
 ];
@@ -94,8 +98,11 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     if stages || settings.per_commit {
         measures.push(Measure::CommitLeadTime);
     }
-    let live = LIVE.iter().map(|m| (*m).to_owned()).collect();
-    let roster_of = Some(Arc::new(roster.clone()));
+    let (cut, whole): (Vec<_>, Vec<_>) = settings.catalogue.definitions().iter().partition(|d| !d.filter.is_empty());
+    let live: BTreeSet<String> = LIVE.iter().map(|m| (*m).to_owned()).chain(whole.into_iter().flat_map(series_of)).collect();
+    let live = live.into_iter().collect();
+    let roster = &Arc::new(roster.clone());
+    let roster_of = Some(Arc::clone(roster));
     let records = SMALL.to_vec();
     let query = FactQuery { measures, live, records, service: service.clone(), keys, dims, roster: roster_of, ..FactQuery::default() };
     let mut facts = reader.facts(&query, span)?;
@@ -106,12 +113,34 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
             facts.events.add(measure, Arc::clone(track));
         }
     }
+    // Series are loaded without their labels, unless a metric of the config asks for some of them; those stand apart.
+    let cut: BTreeSet<String> = cut.into_iter().flat_map(series_of).collect();
+    if !cut.is_empty() {
+        let by_label = FactQuery {
+            live: cut.into_iter().collect(),
+            labels: true,
+            service: service.clone(),
+            roster: Some(Arc::clone(roster)),
+            ..FactQuery::default()
+        };
+        let apart = reader.facts(&by_label, span)?.buckets;
+        facts.buckets.extend(apart.into_iter().map(|b| Bucket { metric: labelled(&b.metric).into(), ..b }));
+    }
+    facts.defined = points::load(reader, &settings.catalogue, roster, service.as_deref(), span, keys)?.into();
     let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
     cost::allocate(&mut facts.costs, settings, roster);
     facts.sort();
     Ok(facts)
+}
+
+/// Live series that a metric of the config reads.
+fn series_of(definition: &Definition) -> Vec<String> {
+    let Over::Sample(own) = &definition.over else { return Vec::new() };
+    let parts = [&definition.top, &definition.bottom].into_iter();
+    let others = parts.filter_map(|part| if let Part::Sample(name) = part { Some(name.clone()) } else { None });
+    std::iter::once(own.clone()).chain(others).collect()
 }
 
 /// Everything the screen can show for `look`.
@@ -135,7 +164,7 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         from = from.min(as_of - Duration::days(28));
     }
     let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
-    let behind = behind(reader, &roster, look, span, as_of)?;
+    let behind = behind(reader, &config.catalogue, &roster, look, span, as_of)?;
     let open = look.slo.as_deref().map_or(slos::Open::None, slos::Open::One);
     let evaluated = slos::states(reader, config, &roster, &settings, now, &look.scope, open)?;
     let mut board = build(&Material {
@@ -230,7 +259,7 @@ fn name_members(reader: &Reader, why: &mut Why) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Time) -> Result<Behind, StoreError> {
+fn behind(reader: &Reader, config: &Catalogue, roster: &Roster, look: &Look, span: Window, as_of: Time) -> Result<Behind, StoreError> {
     let scope = |kinds: &[Kind], window: Option<Window>| RowQuery {
         kinds: kinds.to_vec(),
         window,
@@ -244,7 +273,10 @@ fn behind(reader: &Reader, roster: &Roster, look: &Look, span: Window, as_of: Ti
     // Also those that began before the window: they may still be open.
     let incidents = reader.rows(&scope(&[Kind::Incident], Some(long_before(as_of))))?;
     let (focus, focus_total) = match look.focus {
-        Some(metric) => focus_rows(reader, &scope, metric, span)?,
+        Some(metric) => match config.definition(metric) {
+            Some(definition) => defined_rows(reader, &scope, definition, span)?,
+            None => focus_rows(reader, &scope, metric, span)?,
+        },
         None => (Vec::new(), 0),
     };
     let keys: BTreeSet<String> = deployments.iter().chain(&incidents).chain(&focus).map(Record::key).collect();
@@ -279,6 +311,20 @@ const FOUND: &[Found] = &[
     Found { prefix: "flaky", kinds: &[Kind::TestRun], by: None },
     Found { prefix: "active_users", kinds: &[Kind::UserActivity], by: None },
     Found { prefix: "stickiness", kinds: &[Kind::UserActivity], by: None },
+    Found { prefix: "time_to_market", kinds: &[Kind::WorkItem], by: None },
+    Found { prefix: "velocity", kinds: &[Kind::WorkItem], by: None },
+    Found { prefix: "maintenance_share", kinds: &[Kind::WorkItem], by: None },
+    Found { prefix: "release_frequency", kinds: &[Kind::Deployment], by: None },
+    Found { prefix: "retention_rate.users", kinds: &[Kind::UserActivity], by: None },
+    Found { prefix: "retention_rate", kinds: &[Kind::Customers], by: None },
+    Found { prefix: "churn_rate", kinds: &[Kind::Customers], by: None },
+    Found { prefix: "nps", kinds: &[Kind::Survey], by: None },
+    Found { prefix: "feature_adoption", kinds: &[Kind::FeatureUsage], by: None },
+    Found { prefix: "roi", kinds: &[Kind::Finance], by: None },
+    Found { prefix: "rd_effectiveness", kinds: &[Kind::Finance], by: None },
+    Found { prefix: "ltv", kinds: &[Kind::Finance], by: None },
+    Found { prefix: "tech_cost", kinds: &[Kind::Finance], by: None },
+    Found { prefix: "documentation_coverage", kinds: &[Kind::Quality], by: None },
     Found { prefix: "code_coverage", kinds: &[Kind::Quality], by: None },
     Found { prefix: "line_coverage", kinds: &[Kind::Quality], by: None },
     Found { prefix: "branch_coverage", kinds: &[Kind::Quality], by: None },
@@ -319,6 +365,26 @@ fn focus_rows(
     let mut rows = reader.rows(&RowQuery { keys, limit: MOST_ROWS, ..RowQuery::default() })?;
     rows.sort_by_key(|r| place.get(&r.key()).copied().unwrap_or(usize::MAX));
     Ok((rows, total))
+}
+
+/// The newest records that a metric of the config takes, and how many there are in all.
+fn defined_rows(
+    reader: &Reader,
+    scope: &dyn Fn(&[Kind], Option<Window>) -> RowQuery,
+    definition: &Definition,
+    span: Window,
+) -> Result<(Vec<Record>, u64), StoreError> {
+    let Over::Records(kind) = definition.over else { return Ok((Vec::new(), 0)) };
+    let (mut newest, mut total) = (std::collections::VecDeque::new(), 0);
+    reader.each(&scope(&[kind], Some(span)), &mut |record| {
+        if definition.read(&record).is_some() {
+            total += 1;
+            newest.push_front(record);
+            newest.truncate(MOST_ROWS);
+        }
+        true
+    })?;
+    Ok((newest.into(), total))
 }
 
 fn long_before(to: Time) -> Window {

@@ -6,7 +6,7 @@ use crate::{
     config::{Config, KeyResultConfig, KpiConfig, ObjectiveConfig},
     domain::{Time, target::Target},
     kpi::{
-        Settings, Unknown,
+        Documentation, Settings, Unknown,
         care::{Baseline, Care},
         fact::{Allocation, Shared},
         objective::{KeyResult, Objective},
@@ -61,6 +61,10 @@ pub fn formulas(config: &Config, as_of: Time) -> Settings {
         reopened_elapsed: r.reopened_elapsed,
         recovery_from_impact: r.recovery_from_impact,
         count_failed_attempts: r.count_failed_attempts,
+        new_product_months: r.new_product_months,
+        ltv_horizon_months: r.ltv_horizon_months.map(f64::from),
+        catalogue: config.catalogue.clone(),
+        documentation: if r.documentation == "services" { Documentation::Services } else { Documentation::Units },
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::domain::{
     Time,
+    defined::Catalogue,
     target::Target,
     value::{Datum, Reading, Scope},
     window::{Tz, Window},
@@ -229,6 +230,8 @@ pub struct Board {
     pub flags: Vec<Flag>,
     /// Service level objectives of the scope, least budget left first.
     pub slos: Vec<super::slo::State>,
+    /// The metrics there are, with those of the config.
+    pub catalogue: Catalogue,
     /// Records in the store at all; 0 means nothing has arrived yet.
     pub records: u64,
 }

@@ -3,9 +3,14 @@
 //! From records of kinds with few rows. Sums over sums, one currency per value; what concerns people is withheld for
 //! groups under five.
 
+mod customers;
 mod money;
 mod people;
 mod work;
+
+pub use people::LEAST_PEOPLE;
+
+use chrono::Duration;
 
 use super::{Query, scope::Whose};
 use crate::domain::{
@@ -14,27 +19,76 @@ use crate::domain::{
     value::{Reading, Status},
 };
 
+/// Figures come monthly or quarterly: a window without any is answered by the latest report of this many days.
+const STANDS_IN_DAYS: i64 = 92;
+
 /// Compute one metric of the business; `None` when the id is not one of them.
 #[must_use]
 pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
-    Some(match metric {
-        "retention_rate" => retention(query),
-        "churn_rate" => churn(query),
-        "nps" => nps(query),
-        "feature_adoption" => adoption(query),
-        _ => return money::evaluate(metric, query).or_else(|| people::evaluate(metric, query)).or_else(|| work::evaluate(metric, query)),
-    })
+    customers::evaluate(metric, query)
+        .or_else(|| money::evaluate(metric, query))
+        .or_else(|| people::evaluate(metric, query))
+        .or_else(|| work::evaluate(metric, query))
 }
 
-/// The scope's records of the window (those without a time are always in it), with their time.
+/// The scope's records up to the evaluation instant, with their time.
 fn records<'a>(query: &Query<'a>) -> impl Iterator<Item = (&'a Record, Option<Time>)> {
     let whose = Whose::of(query);
-    let (window, as_of) = (query.window, query.settings.as_of);
-    query.facts.records.iter().map(|r| (&**r, r.event_time())).filter(move |(r, at)| {
-        // A period's figures may be stamped with its first instant or with the first after it.
-        let inside = at.is_none_or(|t| t <= as_of && (window.contains(t) || t == window.to));
-        !r.deleted && inside && whose.record(r)
-    })
+    let until = query.window.to.min(query.settings.as_of);
+    let known = move |at: &Option<Time>| at.is_none_or(|t| t <= until);
+    query.facts.records.iter().map(|r| (&**r, r.event_time())).filter(move |(r, at)| !r.deleted && known(at) && whose.record(r))
+}
+
+/// Figures of periods, and when they were reported.
+struct Figures<'a, T> {
+    all: Vec<(&'a T, &'a Record, Option<Time>)>,
+    /// The window holds no report: this is the latest before it.
+    from_before: Option<Time>,
+}
+
+impl<'a, T> Figures<'a, T> {
+    /// Those a window speaks of. A figure is of the period that ends at its time, so a window holds `(from, to]`; one that
+    /// is stamped with the first instant instead is taken when there is no other, and else the latest report before.
+    fn of(query: &Query<'a>, pick: impl Fn(&'a Body) -> Option<&'a T>) -> Self {
+        let known: Vec<_> = records(query).filter_map(|(r, at)| Some((pick(&r.body)?, r, at))).collect();
+        let within = |keep: &dyn Fn(Time) -> bool| -> Vec<_> { known.iter().copied().filter(|(.., at)| at.is_none_or(keep)).collect() };
+        let (from, to) = (query.window.from, query.window.to);
+        for keep in [&(|t| from < t && t <= to) as &dyn Fn(Time) -> bool, &(|t| t == from)] {
+            let all = within(keep);
+            if !all.is_empty() {
+                return Self { all, from_before: None };
+            }
+        }
+        let earliest = from - Duration::days(STANDS_IN_DAYS);
+        let latest = known.iter().filter_map(|(.., at)| *at).filter(|t| (earliest..from).contains(t)).max();
+        Self { all: latest.map_or_else(Vec::new, |latest| within(&|t| t == latest)), from_before: latest }
+    }
+
+    /// The latest of several reports about the same thing: counts of users do not add up over time.
+    fn latest_by<K: Ord>(&self, thing: impl Fn(&'a T, &'a Record) -> K) -> Vec<&'a T> {
+        let mut latest: std::collections::BTreeMap<K, (Option<Time>, &'a T)> = std::collections::BTreeMap::new();
+        for (figure, record, at) in &self.all {
+            let seen = latest.entry(thing(figure, record)).or_insert((*at, figure));
+            if seen.0 <= *at {
+                *seen = (*at, figure);
+            }
+        }
+        latest.into_values().map(|(_, figure)| figure).collect()
+    }
+
+    /// A reading made of them, with its age; provisional when it is of a period before the window.
+    fn date(&self, reading: Reading, query: &Query<'_>) -> Reading {
+        let mut reading = reading;
+        if reading.value.is_some() {
+            reading.measured_at = self.all.iter().filter_map(|(.., at)| *at).max();
+        }
+        if let (Some(at), Status::Ok) = (self.from_before, reading.status) {
+            let day = at.with_timezone(&query.settings.zone).date_naive();
+            reading.status = Status::Provisional;
+            reading.reason = Some(format!("nothing reported in this window; these are the figures of {day}"));
+        }
+        reading
+    }
 }
 
 fn none(metric: &'static str, query: &Query<'_>, unit: &str, status: Status, why: &str) -> Reading {
@@ -55,50 +109,4 @@ fn share(metric: &'static str, query: &Query<'_>, part: f64, whole: f64, empty: 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are not negative and far below 2^53")]
 fn count(n: f64) -> u64 {
     n.max(0.0).round() as u64
-}
-
-/// Customers of the window's periods: at the start, kept of those, lost of those. What was won in a period is not kept.
-fn customers(query: &Query<'_>) -> (f64, f64, f64) {
-    records(query).fold((0.0, 0.0, 0.0), |sum, (r, _)| match &r.body {
-        Body::Customers(c) => (sum.0 + c.start, sum.1 + c.end - c.new, sum.2 + c.lost.unwrap_or(c.start - (c.end - c.new))),
-        _ => sum,
-    })
-}
-
-const NO_CUSTOMERS: &str = "no customers at the start of any period";
-
-fn retention(query: &Query<'_>) -> Reading {
-    let (start, kept, _) = customers(query);
-    share("retention_rate", query, kept, start, NO_CUSTOMERS)
-}
-
-fn churn(query: &Query<'_>) -> Reading {
-    let (start, _, lost) = customers(query);
-    share("churn_rate", query, lost, start, NO_CUSTOMERS)
-}
-
-/// Promoters less detractors per hundred answers, with its 95 % margin.
-fn nps(query: &Query<'_>) -> Reading {
-    let (up, mid, down) = records(query).fold((0.0, 0.0, 0.0), |sum, (r, _)| match &r.body {
-        Body::Survey(s) => (sum.0 + s.promoters, sum.1 + s.passives, sum.2 + s.detractors),
-        _ => sum,
-    });
-    let n = up + mid + down;
-    if n <= 0.0 {
-        return none("nps", query, "points", Status::NoData, "no answers in this window");
-    }
-    let mean = (up - down) / n;
-    let half = crate::analysis::significance::half_width95((((up + down) / n - mean * mean) / n).max(0.0).sqrt());
-    let mut reading = Reading::ok("nps", query.scope.clone(), "points", 100.0 * mean, count(n));
-    (reading.lower, reading.upper) = (Some(100.0 * (mean - half).max(-1.0)), Some(100.0 * (mean + half).min(1.0)));
-    reading
-}
-
-/// Eligible users who used a feature, over eligible ones; over several features sum over sum.
-fn adoption(query: &Query<'_>) -> Reading {
-    let (users, eligible) = records(query).fold((0.0, 0.0), |sum, (r, _)| match &r.body {
-        Body::FeatureUsage(f) => (sum.0 + f.users, sum.1 + f.eligible),
-        _ => sum,
-    });
-    share("feature_adoption", query, users, eligible, "nobody was eligible in this window")
 }

@@ -1,6 +1,8 @@
 //! What a formula over event facts starts from: the scope's events of the window, and how much of the window was
 //! observed at all.
 
+use std::sync::Arc;
+
 use super::{
     Query,
     fact::{EventRef, Measure, Track, flag},
@@ -50,9 +52,14 @@ struct Stretch<'a> {
 impl<'a> Members<'a> {
     /// Those whose moment lies in `span`.
     pub fn within(query: &Query<'a>, measure: Measure, span: Window) -> Self {
+        Self::of_tracks(query, query.facts.events.of(measure), span)
+    }
+
+    /// Those of these tracks.
+    pub fn of_tracks(query: &Query<'a>, tracks: &'a [Arc<Track>], span: Window) -> Self {
         let whose = Whose::of(query);
         let mut stretches = Vec::new();
-        for track in query.facts.events.of(measure) {
+        for track in tracks {
             let weight = whose.track(track);
             if weight > 0.0 {
                 let span = track.within(span);

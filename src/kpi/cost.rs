@@ -7,6 +7,7 @@ mod allocate;
 mod convert;
 mod forecast;
 mod line;
+mod restated;
 mod users;
 
 use std::{borrow::Cow, collections::BTreeMap};
@@ -14,9 +15,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 use chrono::NaiveDate;
 
 pub use allocate::{UNALLOCATED, allocate};
-pub use line::{cost_facts, month};
+pub use line::{cost_facts, is_correction, month};
+pub use restated::{RESTATED, corrections as corrections_by_month};
 use rust_decimal::prelude::ToPrimitive;
-pub use users::{month_named, month_of, whole_months};
+pub use users::{month_named, month_of, returning_users, whole_months};
 
 pub(super) use self::convert::Purse;
 use self::{convert::in_reporting_currency, users::Active};
@@ -46,6 +48,7 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         "infra_cost.effective" | "infra_cost" => effective(query),
         "infra_cost.billed" => billed(query),
         "infra_cost.invoiced" => invoiced(query),
+        "infra_cost.corrections" => restated::corrected(query),
         "infra_cost.daily" => daily(query),
         "infra_cost.mtd" => forecast::month_to_date(query),
         "infra_cost_forecast" => forecast::forecast(query),
@@ -53,6 +56,9 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         "cost_allocated_share" => allocated_share(query),
         "commitment_unused_share" => unused_share(query),
         "active_users.month" | "active_users" => users::monthly(query),
+        "active_users.1d" => users::rolling("active_users.1d", 1, &["day", "1d"], query),
+        "active_users.7d" => users::rolling("active_users.7d", 7, &["week", "7d"], query),
+        "active_users.28d" => users::rolling("active_users.28d", 28, &["28d"], query),
         "active_users.daily_mean" => users::daily_mean(query),
         "stickiness" => users::stickiness(query),
         _ => return None,
@@ -233,7 +239,7 @@ fn total(metric: &'static str, query: &Query<'_>, purse: &Purse, empty: &str) ->
         return Reading::none(metric, query.scope.clone(), unit, Status::NoData, empty);
     }
     match purse.total(query.settings) {
-        Ok(sum) => Reading::ok(metric, query.scope.clone(), unit, sum, purse.n),
+        Ok(sum) => Reading::ok(metric, query.scope.clone(), unit, sum.normalize(), purse.n),
         Err(missing) => {
             Reading::none(metric, query.scope.clone(), unit, Status::Error, &missing).with("partial", purse.by_currency(query.settings))
         }
@@ -247,26 +253,7 @@ fn effective(query: &Query<'_>) -> Reading {
     let window = until_now(query);
     let mut reading = total("infra_cost.effective", query, &lines.purse(window, Amount::Effective), NO_CHARGE);
     observed(&mut reading, &lines, window);
-    let restated: Purse = late(&lines, window);
-    if restated.n > 0
-        && let Ok(sum) = restated.total(query.settings)
-    {
-        reading.facts.insert("restated".into(), Datum::Money(sum));
-    }
-    reading
-}
-
-/// Charges of this window that a later bill brought: corrections restate the past, visibly.
-fn late(lines: &Lines<'_>, window: Window) -> Purse {
-    let mut purse = Purse::default();
-    let mut months = Months::new(lines.settings.zone);
-    for (cost, part) in lines.within(window) {
-        let month = months.of(cost.span.from);
-        if &*cost.billing_month > month {
-            purse.add(accrued(cost.effective, cost.span, part), &cost.currency, month);
-        }
-    }
-    purse
+    restated::tell(reading, query, &lines, window)
 }
 
 /// Age, coverage (share of days with any charge) and finality.

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub use self::{
     derived::from_derived,
     dims::{Dims, OWN, SIZES, size_class},
-    track::{EventRef, Events, Track},
+    track::{EventRef, Events, Track, tracks},
 };
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
@@ -87,6 +87,8 @@ pub mod flag {
     pub const FAILED: u16 = 16;
     /// Deployment: same version again.
     pub const REDEPLOY: u16 = 32;
+    /// Deployment: a planned release as usual, neither hotfix nor rollback, config or flag change. (Bits are per measure.)
+    pub const NORMAL: u16 = 128;
     /// Any: rests on inferred deployments.
     pub const ASSUMED: u16 = 64;
     /// Lead time: by a machine account.
@@ -261,6 +263,8 @@ pub struct Cost {
     pub billing_month: Arc<str>,
     /// Not final at the provider.
     pub estimated: bool,
+    /// The provider calls it a correction of what was billed before (`ChargeClass`).
+    pub correction: bool,
     /// Key of the record.
     pub key: Arc<str>,
 }
@@ -300,9 +304,19 @@ pub struct Facts {
     pub costs: Vec<Cost>,
     /// Records of kinds with few rows: quality, test runs, users, annotations, source states, …
     pub records: Vec<Arc<Record>>,
+    /// What the config's own metrics take from records, by metric id: values are numerator and
+    /// denominator, the group is the value where different ones are counted. Cuts by team and service share it whole: formulas
+    /// ask each track whose it is.
+    pub defined: Arc<BTreeMap<&'static str, Vec<Arc<Track>>>>,
     /// Buckets are in order of metric and time, so that a metric's window is a slice. Set by [`Facts::sort`]; whoever adds
     /// buckets afterwards sorts again.
     pub in_order: bool,
+}
+
+/// Dimensions of a record that no ledger has looked at.
+#[must_use]
+pub fn dims_of(record: &Record) -> Dims {
+    dims::of(record, None, None).into_iter().map(|(name, value)| (Arc::from(name), Arc::from(value))).collect()
 }
 
 impl Facts {

@@ -11,7 +11,7 @@ use chrono::Datelike;
 use super::{
     Query,
     cohort::Members,
-    evaluate,
+    defined, evaluate,
     fact::{Bucket, Histogram, Measure, flag},
     scope::Whose,
 };
@@ -21,7 +21,10 @@ use crate::{
         histogram, quantile,
         significance::{Test, Verdict, benjamini_hochberg, mann_whitney, rate_test, ratio_test, values_test, verdict},
     },
-    domain::value::{Datum, Judgement, Reading},
+    domain::{
+        defined::{Fold, Over},
+        value::{Datum, Judgement, Reading},
+    },
 };
 
 /// Fewest blocks of a live series on each side.
@@ -47,6 +50,8 @@ enum Kind {
     Blocks,
     /// Money, day by day.
     Money,
+    /// Values of a metric of the config.
+    Points,
     /// Measured whole.
     Whole,
 }
@@ -61,8 +66,19 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
         | "incidents.reopen_rate"
         | "test_success_rate"
         | "test_run_success_rate"
-        | "flaky_rate" => Kind::Ratio,
-        "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment.rollback_count" | "incidents.count" => Kind::Rate,
+        | "flaky_rate"
+        | "retention_rate"
+        | "retention_rate.users"
+        | "churn_rate"
+        | "feature_adoption"
+        | "attrition_rate.period"
+        | "attrition_rate.voluntary_period" => Kind::Ratio,
+        "deployment_frequency.per_day"
+        | "deployment_frequency.count"
+        | "release_frequency"
+        | "deployment.rollback_count"
+        | "incidents.count"
+        | "velocity.items_per_week" => Kind::Rate,
         m if m.starts_with("lead_time.m") || m == "lead_time.p90" => {
             Kind::Values(if settings.per_commit { Measure::CommitLeadTime } else { Measure::LeadTime }, 0)
         }
@@ -72,9 +88,8 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
         "time_to_restore.mean" | "time_to_restore.median" | "time_to_restore.p90" => {
             Kind::Values(Measure::Restore, usize::from(settings.reopened_elapsed))
         }
-        "uptime" | "uptime.requests" | "error_rate" | "requests" | "latency_p50" | "latency_p95" | "latency_p99" | "page_load.p75" => {
-            Kind::Blocks
-        }
+        "uptime" | "uptime.requests" | "error_rate" | "requests" | "latency_p50" | "latency_p95" | "latency_p99" | "page_load.p75"
+        | "page_load.inp" | "page_load.cls" => Kind::Blocks,
         "infra_cost.effective" | "infra_cost.billed" => Kind::Money,
         "code_coverage"
         | "line_coverage"
@@ -83,8 +98,28 @@ fn kind(metric: &str, query: &Query<'_>) -> Option<Kind> {
         | "technical_debt_ratio"
         | "findings"
         | "cost_allocated_share"
-        | "commitment_unused_share" => Kind::Whole,
-        _ => return None,
+        | "commitment_unused_share"
+        | "documentation_coverage"
+        | "headcount"
+        | "cross_training"
+        | "active_users.month"
+        | "active_users.28d"
+        | "roi"
+        | "rd_effectiveness"
+        | "ltv"
+        | "tech_cost_pct_revenue" => Kind::Whole,
+        _ => return of_definition(metric, query),
+    })
+}
+
+/// How a metric of the config is judged.
+fn of_definition(metric: &str, query: &Query<'_>) -> Option<Kind> {
+    let definition = defined::find(metric, query).filter(|d| matches!(d.over, Over::Records(_)))?;
+    Some(match definition.fold {
+        Fold::Ratio if defined::is_share(definition) => Kind::Ratio,
+        Fold::Mean | Fold::Quantile(_) => Kind::Points,
+        Fold::Count => Kind::Rate,
+        Fold::Ratio | Fold::Sum | Fold::Distinct => return None,
     })
 }
 
@@ -106,6 +141,7 @@ pub fn judge(metric: &str, current: Side<'_>, before: Side<'_>) -> Option<Judgem
         Kind::Values(measure, which) => {
             tested("Mann-Whitney", values_test(&values(measure, which, then), &values(measure, which, now)), centre)
         }
+        Kind::Points => tested("Mann-Whitney", values_test(&defined::values(metric, then), &defined::values(metric, now)), centre),
         Kind::Blocks => {
             let flip = metric.starts_with("uptime");
             // Of what is nearly always good the bad part is what moves: 99.9 % to 99.8 % is twice the down time.
@@ -198,6 +234,8 @@ fn feeds(metric: &str) -> &'static [&'static str] {
         "uptime.requests" | "error_rate" => &["requests", "errors"],
         "requests" => &["requests"],
         "page_load.p75" => &["page_load"],
+        "page_load.inp" => &["inp"],
+        "page_load.cls" => &["cls"],
         _ => &["latency"],
     }
 }
@@ -237,7 +275,7 @@ fn blocks(metric: &str, query: &Query<'_>) -> Vec<f64> {
     let q = match metric {
         "latency_p50" => 0.5,
         "latency_p99" => 0.99,
-        "page_load.p75" => 0.75,
+        m if m.starts_with("page_load.") => 0.75,
         _ => 0.95,
     };
     hours

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::defined::Catalogue;
+
 /// Texts of one metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +50,28 @@ impl Library {
     /// When `assets/library.toml` is not as expected (a test holds it).
     pub fn builtin() -> Result<Self, String> {
         toml::from_str(include_str!("../../assets/library.toml")).map_err(|e| format!("assets/library.toml: {e}"))
+    }
+
+    /// The same with the texts of what the config defines.
+    #[must_use]
+    pub fn with(mut self, catalogue: &Catalogue) -> Self {
+        for definition in catalogue.definitions() {
+            let over = definition.over.word();
+            let place = format!("path = \"{over}.jsonl\"");
+            let (kind, place) = match over.strip_prefix("sample:") {
+                Some(series) => ("kind = \"prometheus\"", format!("metric = \"{series}\"")),
+                None => ("kind = \"records\"", place),
+            };
+            let entry = Entry {
+                definition: if definition.definition.is_empty() { "Defined in the config.".into() } else { definition.definition.clone() },
+                formula: definition.formula(),
+                inputs: vec![over],
+                feed: vec!["[[source]]".into(), kind.into(), place],
+                ..Entry::default()
+            };
+            self.0.insert(definition.metric.id.to_owned(), entry);
+        }
+        self
     }
 
     /// The entry of a metric, or of the headline it is a facet of.

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Query, scope::Whose};
+use super::{Documentation, Query, scope::Whose};
 use crate::{
     analysis::interval::wilson95,
     domain::{
         Time,
         record::{Body, Quality, Record, TestRun},
-        value::{Datum, Reading, Status},
+        team::UNATTRIBUTED,
+        value::{Datum, Reading, Scope, Status},
     },
 };
 
@@ -32,6 +33,7 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         "line_coverage" => covered("line_coverage", query, lines_of),
         "branch_coverage" => covered("branch_coverage", query, branches_of),
         "new_code_coverage" => covered("new_code_coverage", query, new_code_of),
+        "documentation_coverage" if query.settings.documentation == Documentation::Services => documented_services(query),
         "documentation_coverage" => ratio("documentation_coverage", query, &measured(query), documented_of),
         "technical_debt_ratio" => debt(query),
         "findings" => findings(query),
@@ -236,6 +238,26 @@ fn ratio(metric: &'static str, query: &Query<'_>, m: &Measured<'_>, part: impl F
     }
     let reading = Reading::ok(metric, query.scope.clone(), "ratio", top / bottom, parts.len() as u64);
     m.explain(reading.with("part", top).with("whole", bottom), query)
+}
+
+/// Services of the catalog with an owner and a runbook, over all of the scope.
+fn documented_services(query: &Query<'_>) -> Reading {
+    const ID: &str = "documentation_coverage";
+    let whose = Whose::of(query);
+    let mine = query.roster.services.values().filter(|s| match query.scope {
+        Scope::Org => true,
+        Scope::Team(_) => whose.is_mine(s.owner.as_deref().unwrap_or(UNATTRIBUTED)),
+        Scope::Service(name) => s.name == *name,
+        Scope::Group(..) => false,
+    });
+    let (missing, documented): (Vec<_>, Vec<_>) = mine.partition(|s| s.owner.is_none() || s.runbook.as_deref().is_none_or(str::is_empty));
+    let all = missing.len() + documented.len();
+    if all == 0 {
+        return Reading::none(ID, query.scope.clone(), "ratio", Status::NoData, "the catalog names no service");
+    }
+    let missing: Vec<String> = missing.into_iter().map(|s| s.name.clone()).collect();
+    let value = documented.len() as f64 / all as f64;
+    Reading::ok(ID, query.scope.clone(), "ratio", value, all as u64).with("basis", "services").with("undocumented", missing)
 }
 
 fn debt(query: &Query<'_>) -> Reading {

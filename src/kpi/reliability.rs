@@ -34,7 +34,9 @@ pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         "latency_p50" => latency("latency_p50", 0.5, query),
         "latency_p95" | "latency" => latency("latency_p95", 0.95, query),
         "latency_p99" => latency("latency_p99", 0.99, query),
-        "page_load.p75" | "page_load" => page_load(query),
+        "page_load.p75" | "page_load" => web_vital("page_load.p75", "page_load", "ms", PAGE_LOAD_MS, query),
+        "page_load.inp" => web_vital("page_load.inp", "inp", "ms", (200.0, 500.0), query),
+        "page_load.cls" => web_vital("page_load.cls", "cls", "score", (0.1, 0.25), query),
         _ => return None,
     })
 }
@@ -331,18 +333,19 @@ fn ready_made(metric: &'static str, q: f64, query: &Query<'_>) -> Option<Reading
     Some(reading)
 }
 
-fn page_load(query: &Query<'_>) -> Reading {
-    const ID: &str = "page_load.p75";
-    let reading = match merged(query, "page_load") {
-        Some(m) => quantile_reading(ID, 0.75, "ms", &m, query),
-        None => match raw_quantile(ID, 0.75, "page_load", "ms", query) {
+/// A measure of page views as users felt them, judged at its 75th percentile: at or below the first bound it is good, above
+/// the second poor.
+fn web_vital(id: &'static str, series: &'static str, unit: &str, (good, poor): (f64, f64), query: &Query<'_>) -> Reading {
+    let reading = match merged(query, series) {
+        Some(m) => quantile_reading(id, 0.75, unit, &m, query),
+        None => match raw_quantile(id, 0.75, series, unit, query) {
             Some(reading) => reading,
-            None => return nothing(ID, query, "ms", "no page load measured in this window"),
+            None => return nothing(id, query, unit, "no page load measured in this window"),
         },
     };
-    let rating = reading.value.as_ref().and_then(Datum::as_f64).map(|ms| match ms {
-        ms if ms <= PAGE_LOAD_MS.0 && !reading.is_lower_bound => "good",
-        ms if ms <= PAGE_LOAD_MS.1 => "needs improvement",
+    let rating = reading.value.as_ref().and_then(Datum::as_f64).map(|value| match value {
+        value if value <= good && !reading.is_lower_bound => "good",
+        value if value <= poor => "needs improvement",
         _ => "poor",
     });
     Reading { rating: rating.map(str::to_owned), ..reading }

@@ -8,6 +8,7 @@ use crate::domain::{
     Time,
     record::{Body, Record},
     team::{Owned, Roster, Subject, UNATTRIBUTED},
+    text::matches,
     value::Scope,
     window::Tz,
 };
@@ -144,28 +145,6 @@ pub(super) fn project(record: &Record) -> Option<&str> {
     }
 }
 
-/// `*` matches any run of characters, `?` one.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        if p < pattern.len() && pattern[p] == '*' {
-            star = Some((p, n));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
-            p += 1;
-            n += 1;
-        } else if let Some((at, from)) = star {
-            p = at + 1;
-            n = from + 1;
-            star = Some((at, from + 1));
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -205,11 +184,5 @@ mod tests {
         assert_eq!(asked.map(|(by, value)| share(by, value, &whole)), [1.0, 0.0, 0.0, 0.25, 1.0, 1.0]);
         let again = Event { flags: flag::AGAIN, ..whole };
         assert_eq!(asked.map(|(by, value)| share(by, value, &again)), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
-    }
-
-    #[test]
-    fn names_match_as_in_file_names() {
-        assert!(matches("pay-*", "pay-api") && matches("*", "x") && matches("a?c", "abc") && matches("a*b*c", "aXbbYc"));
-        assert!(!matches("pay-*", "risk-pay-api") && !matches("a?c", "ac") && !matches("", "x"));
     }
 }

@@ -21,7 +21,8 @@ impl Facts {
     pub fn teams(&self) -> BTreeSet<Arc<str>> {
         let mut out = BTreeSet::new();
         let mut last: Option<&Owners> = None;
-        for teams in self.events.all().map(|(_, t)| &t.teams).chain(self.buckets.iter().map(|b| &b.teams)) {
+        let tracks = self.events.all().map(|(_, t)| t).chain(self.defined.values().flatten());
+        for teams in tracks.map(|t| &t.teams).chain(self.buckets.iter().map(|b| &b.teams)) {
             // Neighbours mostly share one interned list.
             if last.is_some_and(|l| Arc::ptr_eq(l, teams)) {
                 continue;
@@ -83,6 +84,7 @@ impl Facts {
         out.into_iter()
             .map(|(name, mut facts)| {
                 facts.in_order = self.in_order;
+                facts.defined = Arc::clone(&self.defined);
                 facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
                 (name.to_string(), facts)
             })
@@ -92,7 +94,11 @@ impl Facts {
     /// What belongs to everybody: source states, annotations. What a scope without any fact of its own is judged on.
     #[must_use]
     pub fn without_owned(&self) -> Facts {
-        Facts { records: self.records.iter().filter(|r| shared(r)).cloned().collect(), ..Facts::default() }
+        Facts {
+            records: self.records.iter().filter(|r| shared(r)).cloned().collect(),
+            defined: Arc::clone(&self.defined),
+            ..Facts::default()
+        }
     }
 
     /// The team that owns most of the events, if any does.
@@ -137,6 +143,7 @@ impl Facts {
         }
         for (name, facts) in &mut out {
             facts.in_order = self.in_order;
+            facts.defined = Arc::clone(&self.defined);
             facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
             facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
         }

@@ -5,12 +5,13 @@ use std::io::Write;
 use super::{
     Ended, Stop,
     args::{Explain, Global, TextJson},
-    library, measure, paths, slo, table, when,
+    measure, paths, slo, table, when,
 };
 use crate::{
     domain::{
-        metric,
-        record::Record,
+        defined::Catalogue,
+        metric::Metric,
+        record::{Body, Record},
         text::clean,
         value::{Reading, Scope},
     },
@@ -34,7 +35,7 @@ pub fn run(global: &Global, args: &Explain, out: &mut dyn Write) -> Ended {
     }
     let records = find(&reader, &args.id)?;
     if records.is_empty() {
-        let Some(metric) = metric::find(&args.id) else {
+        let Some(metric) = config.catalogue.find(&args.id) else {
             let id = clean(&args.id);
             return Err(Stop::Use(format!(
                 "nothing is called `{id}`: no record has this key or id, no metric, no objective; `quarterdeck events`, `quarterdeck library` and `quarterdeck slo` list them"
@@ -44,14 +45,18 @@ pub fn run(global: &Global, args: &Explain, out: &mut dyn Write) -> Ended {
         let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, now)?;
         let desk = measure::Desk::open(&reader, config, window, as_of)?;
         let reading = desk.reading(metric, &Scope::Org, true);
-        return explain_metric(metric.id, reading.as_ref(), window, config.zone, args.format, out);
+        return explain_metric(metric, &config.catalogue, reading.as_ref(), window, config.zone, args.format, out);
     }
     let keys: Vec<String> = records.iter().map(Record::key).collect();
     let derived = reader.derived(&keys)?;
     let settings = settings::formulas(config, when::now());
     for record in &records {
         let Some(row) = rows::row(record, &derived, None, &settings) else {
-            writeln!(out, "{}: a record without a time; nothing follows from it", clean(&record.key()))?;
+            let why = match record.body {
+                Body::People(_) => "counts in head count and attrition; nothing is shown per person",
+                _ => "a record without a time; nothing follows from it",
+            };
+            writeln!(out, "{}: {why}", clean(&record.key()))?;
             continue;
         };
         match args.format {
@@ -105,14 +110,16 @@ fn explain_row(row: &Row, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn explain_metric(
-    id: &str,
+    metric: &Metric,
+    catalogue: &Catalogue,
     reading: Option<&Reading>,
     window: crate::domain::window::Window,
     zone: crate::domain::window::Tz,
     format: TextJson,
     out: &mut dyn Write,
 ) -> Ended {
-    let texts = Library::builtin().map_err(Stop::Could)?;
+    let (id, name) = (metric.id, metric.name);
+    let texts = Library::builtin().map_err(Stop::Could)?.with(catalogue);
     let texts = texts.of(id);
     if format == TextJson::Json {
         let (formula, inputs) = (texts.map(|t| &t.formula), texts.map(|t| &t.inputs));
@@ -120,7 +127,6 @@ fn explain_metric(
         writeln!(out, "{line}")?;
         return Ok(0);
     }
-    let name = library::find(id)?.name;
     writeln!(out, "{name} ({id})")?;
     writeln!(out, "  {:22} {} to {}", "window", when::show(window.from, zone), when::show(window.to, zone))?;
     if let Some(t) = texts {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        metric::{CATALOGUE, Metric},
+        defined::Catalogue,
+        metric::Metric,
         text::clean,
         value::{Datum, Reading, Scope},
     },
@@ -21,9 +22,9 @@ use crate::{
 /// # Errors
 /// [`Stop::Use`] for an unknown metric, team or service; [`Stop::Could`] without a store.
 pub fn run(global: &Global, args: &Kpi, out: &mut dyn Write) -> Ended {
-    let metrics = metrics(&args.ids)?;
     let (opened, reader) = paths::open_reader(global)?;
     let config = &opened.config;
+    let metrics = metrics(&args.ids, &config.catalogue)?;
     let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, when::now())?;
     let desk = measure::Desk::open(&reader, config, window, as_of)?;
     let scopes = scopes(args, &desk, &reader)?;
@@ -66,15 +67,15 @@ fn bare(fact: &mut Datum) {
 }
 
 /// Metrics by id; a short form means the headline and its facets; none means all.
-fn metrics(ids: &[String]) -> Result<Vec<&'static Metric>, Stop> {
+fn metrics(ids: &[String], catalogue: &Catalogue) -> Result<Vec<&'static Metric>, Stop> {
     if ids.is_empty() {
-        return Ok(CATALOGUE.iter().collect());
+        return Ok(catalogue.all().collect());
     }
     let mut chosen: Vec<&'static Metric> = Vec::new();
     for id in ids {
-        let found = library::find(id)?;
+        let found = library::find(id, catalogue)?;
         let family = |m: &&Metric| m.id == found.id || (found.id != id && m.facet_of == Some(found.id));
-        for metric in CATALOGUE.iter().filter(family) {
+        for metric in catalogue.all().filter(family) {
             if !chosen.iter().any(|c| c.id == metric.id) {
                 chosen.push(metric);
             }
@@ -143,6 +144,7 @@ fn note(r: &Reading) -> String {
     if r.assumed {
         notes.push("assumed".into());
     }
+    notes.extend(r.remarks());
     notes.extend(r.reason.clone());
     notes.join("; ")
 }
@@ -181,13 +183,13 @@ mod tests {
     fn a_short_form_brings_the_facets_and_a_full_id_only_itself() {
         let ids = |words: &[&str]| -> Vec<&str> {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();
-            metrics(&words).unwrap().iter().map(|m| m.id).collect()
+            metrics(&words, &Catalogue::default()).unwrap().iter().map(|m| m.id).collect()
         };
         assert_eq!(ids(&["lead_time.median"]), ["lead_time.median"]);
         let family = ids(&["deployment_frequency", "deployment_frequency.count"]);
         assert!(family.contains(&"deployment_frequency.per_day") && family.contains(&"deployment_frequency.active_days"), "{family:?}");
         assert_eq!(family.iter().filter(|m| **m == "deployment_frequency.count").count(), 1);
-        assert!(matches!(metrics(&["led_time".into()]), Err(Stop::Use(_))));
+        assert!(matches!(metrics(&["led_time".into()], &Catalogue::default()), Err(Stop::Use(_))));
     }
 
     #[test]

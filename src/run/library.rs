@@ -4,10 +4,14 @@ use std::io::Write;
 
 use super::{
     Ended, Stop,
-    args::{Library as Args, TextJson},
+    args::{Global, Library as Args, TextJson},
+    paths,
 };
 use crate::{
-    domain::metric::{self, CATALOGUE, Direction, Metric},
+    domain::{
+        defined::Catalogue,
+        metric::{Direction, Metric},
+    },
     kpi::library::{Entry, Library},
     sources::KINDS,
 };
@@ -16,15 +20,21 @@ use crate::{
 ///
 /// # Errors
 /// [`Stop::Use`] for an unknown metric.
-pub fn run(args: &Args, out: &mut dyn Write) -> Ended {
+pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
     if args.sources {
         kinds(args.format, out)?;
         return Ok(0);
     }
-    let library = Library::builtin().map_err(Stop::Could)?;
+    // Texts need no configuration; where there is one, its own metrics are among them.
+    let catalogue = match paths::open(global, paths::Need::Sources) {
+        Ok(opened) => opened.config.catalogue.clone(),
+        Err(fault) if global.config.is_some() => return Err(fault),
+        Err(_) => Catalogue::default(),
+    };
+    let library = Library::builtin().map_err(Stop::Could)?.with(&catalogue);
     let chosen: Vec<&Metric> = match &args.id {
-        Some(id) => vec![find(id)?],
-        None => CATALOGUE.iter().collect(),
+        Some(id) => vec![find(id, &catalogue)?],
+        None => catalogue.all().collect(),
     };
     match args.format {
         TextJson::Json => {
@@ -58,9 +68,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Ended {
 ///
 /// # Errors
 /// [`Stop::Use`] with the ids that look alike.
-pub fn find(id: &str) -> Result<&'static Metric, Stop> {
-    metric::find(id).ok_or_else(|| {
-        let alike: Vec<&str> = CATALOGUE.iter().map(|m| m.id).filter(|m| m.contains(id) || id.contains(m)).take(5).collect();
+pub fn find(id: &str, catalogue: &Catalogue) -> Result<&'static Metric, Stop> {
+    catalogue.find(id).ok_or_else(|| {
+        let alike: Vec<&str> = catalogue.all().map(|m| m.id).filter(|m| m.contains(id) || id.contains(m)).take(5).collect();
         let hint =
             if alike.is_empty() { "`quarterdeck library` lists them".to_owned() } else { format!("did you mean {}?", alike.join(", ")) };
         Stop::Use(format!("no metric is called `{}`; {hint}", crate::domain::text::clean(id)))

@@ -26,7 +26,7 @@ pub fn setup(config: &Config, live: &Live, depth: Depth, size: (u16, u16), now: 
         ascii: live.ascii || config.ui.ascii || !unicode(),
         mouse: config.ui.mouse && !live.no_mouse,
         keys: config.ui.keys.clone(),
-        library: Library::builtin()?,
+        library: Library::builtin()?.with(&config.catalogue),
         now,
         size,
     })

@@ -9,12 +9,7 @@ use super::{
     paths, table, when,
 };
 use crate::{
-    domain::{
-        metric::{CATALOGUE, Metric},
-        text::clean,
-        value::Scope,
-        window::Window,
-    },
+    domain::{metric::Metric, text::clean, value::Scope, window::Window},
     engine::{look, settings, trend},
     kpi::{
         Query,
@@ -54,8 +49,11 @@ pub fn run(global: &Global, args: &Review, out: &mut dyn Write) -> Ended {
     let now = args.as_of.as_deref().map(|t| when::time("--as-of", t, config.zone)).transpose()?.unwrap_or(now);
     let seen = reader.seen()?;
     let care = settings::care(config);
-    let metrics: Vec<&'static Metric> =
-        CATALOGUE.iter().filter(|m| care.contains_key(m.id) || (m.facet_of.is_none() && build::fed(m.id, &seen))).collect();
+    let metrics: Vec<&'static Metric> = config
+        .catalogue
+        .all()
+        .filter(|m| care.contains_key(m.id) || (m.facet_of.is_none() && build::fed(m.id, &config.catalogue, &seen)))
+        .collect();
     let weekly = trend::weekly(&reader, config, &Scope::Org, &metrics, now)?;
     let sources = look::sources(&reader, now)?;
     let none = Care::default();
@@ -103,7 +101,7 @@ pub fn run(global: &Global, args: &Review, out: &mut dyn Write) -> Ended {
                 let progress = o.progress.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", p * 100.0));
                 writeln!(out, "\nobjective {}: {} ({progress} of the way)", clean(&o.name), o.verdict.word())?;
                 for k in &o.key_results {
-                    let unit = CATALOGUE.iter().find(|m| m.id == k.metric).map(|m| m.unit.word(&config.currency)).unwrap_or_default();
+                    let unit = config.catalogue.find(k.metric).map(|m| m.unit.word(&config.currency)).unwrap_or_default();
                     let value = |v: f64| table::datum(&v.into(), &unit);
                     let now = k.value.map_or_else(|| k.reason.clone().unwrap_or_else(|| "no data".into()), value);
                     writeln!(out, "  {} {} -> {}: now {now}, {}, due {}", k.metric, value(k.from), value(k.to), k.verdict.word(), k.due)?;

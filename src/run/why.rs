@@ -25,9 +25,9 @@ const INSIDE: usize = 4;
 /// # Errors
 /// [`Stop::Use`] for an unknown metric, team, service or dimension; [`Stop::Could`] without a store.
 pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
-    let metric = library::find(&args.id)?;
     let (opened, reader) = paths::open_reader(global)?;
     let config = &opened.config;
+    let metric = library::find(&args.id, &config.catalogue)?;
     let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, when::now())?;
     let desk = measure::Desk::open(&reader, config, window, as_of)?;
     let scope = match (&args.team, &args.service) {

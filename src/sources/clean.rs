@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{
     Time,
+    person::hashed,
     record::{Body, Record},
     text::{MAX_TEXT, clean, clean_in_place},
 };
@@ -41,9 +42,22 @@ pub fn clean_record(record: &mut Record) -> Result<(), String> {
     // Only what a browser may be sent to.
     record.url.take_if(|url| !url.starts_with("https://") && !url.starts_with("http://"));
     scrub.body(&mut record.body);
+    nobody_named(record);
     match scrub.not_a_number {
         Some(field) => Err(format!("{}: `{field}` is not a finite number", record.id)),
         None => Ok(()),
+    }
+}
+
+/// Whoever joins, leaves or moves, and whoever used something, is a hash from here on; nothing leads back to them.
+fn nobody_named(record: &mut Record) {
+    match &mut record.body {
+        Body::People(p) if p.event != "snapshot" => {
+            record.id = hashed(&record.id);
+            (record.url, record.raw_ref) = (None, None);
+        }
+        Body::UserActivity(u) => u.user_days.iter_mut().for_each(|(user, _)| *user = hashed(user)),
+        _ => {}
     }
 }
 
@@ -292,6 +306,7 @@ impl Scrub {
                 clean_in_place(&mut p.event);
                 maybe(&mut p.role);
                 maybe(&mut p.area);
+                maybe(&mut p.to_team);
                 self.numbers(&[("headcount", p.headcount), ("capable", p.capable)]);
             }
             Body::UserActivity(u) => {
@@ -314,11 +329,14 @@ impl Scrub {
             Body::FeatureUsage(f) => {
                 clean_in_place(&mut f.feature);
                 self.numbers(&[("eligible", Some(f.eligible)), ("users", Some(f.users))]);
+                f.time_to_adopt_s.retain(|s| s.is_finite() && *s >= 0.0);
             }
             Body::Finance(f) => {
                 maybe(&mut f.currency);
                 maybe(&mut f.initiative);
-                self.numbers(&[("gross_margin", f.gross_margin), ("monthly_churn", f.monthly_churn)]);
+                maybe(&mut f.tech_cost_scope);
+                time(&mut f.launched_at);
+                self.numbers(&[("gross_margin", f.gross_margin), ("monthly_churn", f.monthly_churn), ("horizon_months", f.horizon_months)]);
             }
             Body::Annotation(a) => {
                 clean_in_place(&mut a.title);
@@ -431,7 +449,9 @@ mod tests {
             object.insert("kind".into(), word.clone());
             // Exact decimals are text to the schema.
             for (field, value) in &mut object {
-                let money = ["Cost", "Quantity", "revenue", "cost", "gain", "arpa_month", "mrr"].iter().any(|word| field.ends_with(word));
+                let money = ["Cost", "Quantity", "revenue", "cost", "gain", "arpa_month", "mrr", "mrr_lost"]
+                    .iter()
+                    .any(|word| field.ends_with(word));
                 if money {
                     *value = json!("1.5");
                 }

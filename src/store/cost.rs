@@ -39,6 +39,8 @@ struct Sort {
     currency: String,
     billing_month: String,
     estimated: bool,
+    #[serde(default)]
+    correction: bool,
 }
 
 /// One cost: index of its sort, span (ms), effective, billed, and the key when it is one line's alone.
@@ -125,6 +127,7 @@ fn sort(cost: &Cost) -> Sort {
         currency: cost.currency.to_string(),
         billing_month: cost.billing_month.to_string(),
         estimated: cost.estimated,
+        correction: cost.correction,
     }
 }
 
@@ -148,7 +151,7 @@ fn write(conn: &Connection, (source, at): (i64, i64), costs: BTreeMap<(Sort, Win
     Ok(())
 }
 
-fn month_start(month: i64) -> i64 {
+pub(super) fn month_start(month: i64) -> i64 {
     let year = i32::try_from(month.div_euclid(12)).unwrap_or(i32::MAX);
     let month = u32::try_from(month.rem_euclid(12) + 1).unwrap_or(1);
     chrono::NaiveDate::from_ymd_opt(year, month, 1).map_or(i64::MAX, |day| millis(midnight(day, Tz::UTC)))
@@ -194,6 +197,7 @@ fn blank(s: Sort, nothing: &Arc<str>) -> Cost {
         billed: Decimal::ZERO,
         billing_month: s.billing_month.into(),
         estimated: s.estimated,
+        correction: s.correction,
         key: Arc::clone(nothing),
     }
 }

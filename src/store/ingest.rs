@@ -14,11 +14,11 @@ use super::{
     live,
     names::{Names, Space},
     partition::Ties,
-    row,
+    restated, row,
 };
 use crate::domain::{
     Time,
-    record::{AnnotationKind, Body, Kind, Record},
+    record::{AnnotationKind, Body, CostLine, Kind, Record},
     window::from_millis,
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Touched {
     pub(super) maintenance: Option<(i64, i64)>,
     /// Owners or services changed.
     pub(super) catalog: bool,
+    /// What known bills came to change by.
+    pub(super) restated: restated::Changes,
     /// Change of the number of live records by kind.
     pub(super) tally: BTreeMap<i64, i64>,
     pub(super) changed: u64,
@@ -66,8 +68,10 @@ const LARGE: usize = 1_000;
 
 /// Take records in.
 pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
+    let known = conn.query_row("SELECT coalesce(max(row), 0) FROM record", [], |r| r.get(0))?;
     let mut ingest = Ingest {
         conn,
+        known,
         find: conn.prepare_cached("SELECT row, source, id, rev, seq, deleted, kind, ts, home, body FROM record WHERE hash = ?1")?,
         insert: conn.prepare_cached(
             "INSERT INTO record (hash, source, id, kind, ts, rev, seq, deleted, home, seen, body)
@@ -96,6 +100,8 @@ pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now
 
 struct Ingest<'c> {
     conn: &'c Connection,
+    /// Rows up to here were there before.
+    known: i64,
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
     update: CachedStatement<'c>,
@@ -109,6 +115,8 @@ struct Old {
     ts: i64,
     home: i64,
     deleted: bool,
+    /// What a bill's line said.
+    line: Option<Box<CostLine>>,
     /// How the arriving revision stands to it.
     order: Ordering,
 }
@@ -152,6 +160,11 @@ impl Ingest<'_> {
             let span = touched.maintenance.get_or_insert((ts, ts));
             *span = (span.0.min(ts), span.1.max(row::millis(Some(to))));
         }
+        if kind == row::code(Kind::CostLine) {
+            let was = old.as_ref().filter(|o| !o.deleted && o.row <= self.known).and_then(|o| Some((month(o.ts), o.line.as_deref()?)));
+            let is = if let Body::CostLine(line) = &record.body { Some((month(ts), line)).filter(|_| !record.deleted) } else { None };
+            touched.restated.add(source, was, is);
+        }
         let seen = record.observed_at.map_or(0, |t| row::nanos(Some(t)));
         match &old {
             Some(old) => {
@@ -184,7 +197,9 @@ impl Ingest<'_> {
                 let content = self.json.as_slice().cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
                 if rev == i64::MIN && content != Ordering::Equal { Ordering::Greater } else { content }
             });
-            return Ok(Some(Old { row: r.get(0)?, kind: r.get(6)?, ts: r.get(7)?, home: r.get(8)?, deleted, order }));
+            let kind = r.get(6)?;
+            let line = if kind == row::code(Kind::CostLine) { row::cost_line(r.get_ref(9)?.as_blob()?) } else { None };
+            return Ok(Some(Old { row: r.get(0)?, kind, ts: r.get(7)?, home: r.get(8)?, deleted, line, order }));
         }
         Ok(None)
     }

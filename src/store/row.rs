@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
     Time,
-    record::{Body, Kind, Record},
+    record::{Body, CostLine, Kind, Record},
 };
 
 /// The envelope without what stands in columns.
@@ -198,6 +198,11 @@ fn record(columns: Columns<'_>, e: Envelope<String, BTreeMap<String, String>>, b
         raw_ref: e.raw_ref,
         body,
     }
+}
+
+/// The line of a bill in a stored row.
+pub(super) fn cost_line(json: &[u8]) -> Option<Box<CostLine>> {
+    serde_json::from_slice::<In<CostLine>>(json).ok().map(|read| Box::new(read.b))
 }
 
 #[cfg(test)]

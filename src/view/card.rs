@@ -169,6 +169,7 @@ pub fn qualifiers(r: &Reading, board: &Board) -> Vec<String> {
         words.push(format!("target {target}"));
     }
     words.push(format!("n {}", number::count(r.n as f64)));
+    words.extend(r.remarks());
     if let Some(coverage) = r.coverage.filter(|c| *c < 0.995) {
         words.push(format!("{:.0} % seen", (coverage * 100.0).floor()));
     }

@@ -79,7 +79,12 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
             list::draw(canvas, area, part, nothing_of(canvas, "deployment_frequency.per_day", "no deployment in this window"));
         }
         (Part::Rows, _) => {
-            let words = if app.rows_fresh() { "no record behind it in this window" } else { "fetching the records behind it…" };
+            let of_people = matches!(app.place(), Place::Kpi(metric) if metric.quarter == Quarter::People);
+            let words = match app.rows_fresh() {
+                _ if of_people => "nothing is shown per person",
+                true => "no record behind it in this window",
+                false => "fetching the records behind it…",
+            };
             list::draw(canvas, area, part, words);
         }
         (Part::Chart, Place::Kpi(metric)) => chart::draw(canvas, area, metric),

@@ -4,6 +4,7 @@
 //!  Acme › payments › Lead time          28d Europe/Berlin  ● LIVE  14 ok · 1 stale  14:32
 //!  1 Bridge  2 Reliability  3 Delivery  4 Cost  5 Quality  s Sources
 //! ```
+//! Tabs that not everybody has stand there once something feeds them.
 //! What does not fit goes in this order: the zone, the sources' words (a count stays), the range, the clock, the count,
 //! the crumbs from the left.
 
@@ -23,6 +24,9 @@ use crate::{
 
 /// Least cells kept for the crumbs.
 const CRUMBS: u16 = 14;
+
+/// Letters of a tab's name: all of the longest, down to the fewest that still say something.
+const LETTERS: std::ops::RangeInclusive<usize> = 3..=11;
 
 /// The first line.
 pub fn first(canvas: &mut Canvas<'_>, line: Rect) {
@@ -166,14 +170,23 @@ fn breadcrumb(canvas: &mut Canvas<'_>, line: Rect) {
 
 /// The tabs; the one stood in is reversed.
 pub fn tabs(canvas: &mut Canvas<'_>, line: Rect) {
-    let here = canvas.app.trail().first().map(|level| level.place.clone());
-    let full: u16 = TABS.iter().map(|(.., name)| canvas.width(name) + 5).sum();
-    let short = full > line.width;
+    let app = canvas.app;
+    let here = app.trail().first().map(|level| level.place.clone());
+    let shown: Vec<_> = TABS.iter().filter(|(tab, ..)| app.tab_shown(*tab)).collect();
+    // too narrow for all names: they are cut alike, down to their key; the one stood in keeps its own
+    let cut = |name: &str, active: bool, letters: usize| {
+        if active { name.to_owned() } else { name.chars().take(letters).collect() }
+    };
+    let fits = |letters: usize| {
+        let one = |(tab, _, name): &(Tab, char, &str)| canvas.width(&cut(name, here == Some(Place::Tab(*tab)), letters)) + 5;
+        shown.iter().map(|tab| one(tab)).sum::<u16>() <= line.width
+    };
+    let letters = LETTERS.rev().find(|n| fits(*n)).unwrap_or(0);
     let mut x = line.x;
-    for (tab, key, name) in TABS {
+    for (tab, key, name) in shown {
         let active = here == Some(Place::Tab(*tab));
-        // too narrow for all names: the one stood in keeps its own
-        let text = if short && !active { format!(" {key} ") } else { format!(" {key} {name} ") };
+        let name = cut(name, active, letters);
+        let text = if name.is_empty() { format!(" {key} ") } else { format!(" {key} {name} ") };
         let style = if active { canvas.theme.accent.patch(reversed()) } else { tab_style(canvas, *tab) };
         let used = canvas.text(x, line.y, line.right().saturating_sub(x), &text, style);
         canvas.hit(Rect { x, width: used, ..row(line, 0) }, Target::Tab(*tab));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::{
-        Target,
+        App, Target,
         item::Item,
         place::{Part, Place, Tab, cards},
     },
@@ -22,12 +22,10 @@ use crate::{
 const COLUMN: u16 = 11;
 
 /// The columns of a place: its cards, or the Bridge's where it has none of its own.
-fn columns_of(place: &Place) -> Vec<&'static Metric> {
-    match place {
-        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) | Place::Team(_) | Place::Service(_) => {
-            cards(&Place::Tab(Tab::Bridge))
-        }
-        Place::Tab(_) => cards(place),
+fn columns_of(app: &App) -> Vec<&'static Metric> {
+    match app.place() {
+        Place::Tab(tab) if *tab != Tab::Sources => cards(app.place(), &app.catalogue()),
+        _ => cards(&Place::Tab(Tab::Bridge), &app.catalogue()),
     }
 }
 
@@ -49,7 +47,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
         empty::line(canvas, inside, words);
         return;
     };
-    let metrics = columns_of(app.place());
+    let metrics = columns_of(canvas.app);
     let names = name_column(canvas, &items, inside.width);
     let shown = usize::from((inside.width - names) / COLUMN).min(metrics.len());
     let wide = if shown == 0 { COLUMN } else { ((inside.width - names) / text::count(shown)).min(16) };

@@ -1,7 +1,7 @@
 //! Synthetic boards for tests of the screen: nothing, good, all bad, long names and wide letters. Deterministic.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, LazyLock},
 };
 
@@ -11,7 +11,7 @@ use quarterdeck::{
     domain::{
         Time,
         health::{Progress, SourceHealth, SourceStatus},
-        metric::{self, CATALOGUE, Metric, Unit},
+        metric::{self, CATALOGUE, Metric, Quarter, Unit},
         target::Target,
         team::Roster,
         value::{Datum, Judgement, Reading, Scope, Status},
@@ -35,7 +35,7 @@ use quarterdeck::{
 pub enum Mood {
     /// Nothing has arrived yet.
     Nothing,
-    /// Everything fed, everything on target.
+    /// Everything fed (engagement and people too), everything on target.
     Good,
     /// Everything off target, too small, refused, stale.
     Bad,
@@ -101,7 +101,7 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         window,
         readings: if nothing { BTreeMap::new() } else { readings(mood, scope, 0) },
         targets: if nothing { BTreeMap::new() } else { targets() },
-        unfed: if nothing { CATALOGUE.iter().map(|m| m.id).collect() } else { BTreeSet::new() },
+        unfed: CATALOGUE.iter().filter(|m| nothing || !told(m, mood)).map(|m| m.id).collect(),
         series: if nothing { BTreeMap::new() } else { all_series(mood, window, look.focus) },
         series_before: focus_metric.filter(|_| !nothing).map(|m| series(m, mood, window.before(), 56, 7)),
         teams: if nothing { Vec::new() } else { groups(mood, &TEAMS, &LONG_TEAMS, Scope::Team, false) },
@@ -120,6 +120,7 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         flags: if mood == Mood::Bad { flags() } else { Vec::new() },
         drivers: if nothing { BTreeMap::new() } else { drivers(mood) },
         records: if nothing { 0 } else { 48_210 },
+        catalogue: quarterdeck::domain::defined::Catalogue::default(),
     })
 }
 
@@ -517,7 +518,12 @@ fn typical(m: &Metric, mood: Mood, i: usize) -> f64 {
 }
 
 fn readings(mood: Mood, scope: &Scope, i: usize) -> BTreeMap<&'static str, Reading> {
-    CATALOGUE.iter().enumerate().map(|(k, m)| (m.id, reading(m, mood, scope, i, k))).collect()
+    CATALOGUE.iter().enumerate().filter(|(_, m)| told(m, mood)).map(|(k, m)| (m.id, reading(m, mood, scope, i, k))).collect()
+}
+
+/// Only the good organisation counts its users and its people.
+fn told(m: &Metric, mood: Mood) -> bool {
+    mood == Mood::Good || !matches!(m.quarter, Quarter::Engagement | Quarter::People)
 }
 
 fn reading(m: &'static Metric, mood: Mood, scope: &Scope, i: usize, k: usize) -> Reading {

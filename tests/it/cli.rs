@@ -118,7 +118,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn fine(self) -> String {
+    pub fn fine(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         assert_eq!(self.err, "", "nothing on stderr when all is well");
         self.out
@@ -131,7 +131,7 @@ impl Answer {
     }
 }
 
-fn json_lines(text: &str) -> Vec<Value> {
+pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
 }
 
@@ -151,7 +151,7 @@ fn vector(name: &str) -> (Vec<Value>, Value) {
     (lines, vector)
 }
 
-fn write_lines(path: &Path, lines: &[Value]) {
+pub fn write_lines(path: &Path, lines: &[Value]) {
     std::fs::write(path, lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")).unwrap();
 }
 

@@ -223,7 +223,7 @@ window = "30d"
             "q.toml:33:11: unknown service `nowhere`; name it in a [[service]] or in a team's `services`",
             "q.toml:34:7: unknown indicator `vibes`; expected one of `requests`, `latency`, `probe`, `incidents`",
             "q.toml:35:10: `100%` leaves no error budget to spend; expected more than 0 % and less than 100 %, such as \"99.9%\"",
-            "q.toml:38:2: unknown key `colours`; expected one of `org`, `team`, `service`, `source`, `rules`, `kpi`, `slo`, `objective`, `cost`, `store`, `ui`, `keys`",
+            "q.toml:38:2: unknown key `colours`; expected one of `org`, `team`, `service`, `source`, `rules`, `kpi`, `metric`, `slo`, `objective`, `cost`, `store`, `ui`, `keys`",
         ]
     );
 }

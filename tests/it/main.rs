@@ -3,13 +3,16 @@
 
 mod analysis;
 mod boards;
+mod business;
 mod cli;
 mod config;
+mod defined;
 mod engine;
 mod files;
 mod focus;
 mod git;
 mod kpis;
+mod money;
 mod pty;
 mod readme;
 mod records;

@@ -107,6 +107,8 @@ const WAYS: &[(&str, &str)] = &[
     ("delivery", "3"),
     ("cost", "4"),
     ("quality", "5"),
+    ("engagement", "6"),
+    ("people", "7"),
     ("sources", "s"),
     ("kpi", "3 right enter"),
     ("kpi_rows", "3 right enter tab"),
@@ -163,12 +165,14 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    const PAGES: [&str; 14] = [
+    const PAGES: [&str; 16] = [
         "bridge",
         "reliability",
         "delivery",
         "cost",
         "quality",
+        "engagement",
+        "people",
         "sources",
         "kpi",
         "kpi_why",

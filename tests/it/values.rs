@@ -203,7 +203,9 @@ fn a_correction_on_a_later_bill_restates_the_month_it_is_for_and_shows() {
     });
     let reading = desk.read("infra_cost.effective");
     assert_eq!(reading.value, Some(Datum::Money(Decimal::from(80))));
-    assert_eq!(reading.facts.get("restated").and_then(Datum::as_f64), Some(-20.0));
+    assert_eq!(reading.facts.get("restated"), Some(&Datum::Text("restated by the bill of 2026-04, was 100 USD".into())));
+    assert_eq!(desk.read("infra_cost.corrections").value, Some(Datum::Money(Decimal::from(-20))));
+    assert_eq!(reading.facts.get("corrections").and_then(Datum::as_f64), Some(-20.0));
 }
 
 #[test]

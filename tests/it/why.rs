@@ -133,6 +133,7 @@ fn cost() -> impl Strategy<Value = Cost> {
             billed: amount,
             billing_month: "2026-02".into(),
             estimated: false,
+            correction: false,
             key: format!("bill/{day}").into(),
         }
     })

@@ -7,7 +7,8 @@ use chrono::Duration;
 use super::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
 use crate::{
     domain::{
-        metric::{self, CATALOGUE, Metric, Quarter},
+        defined::Catalogue,
+        metric::{self, Metric, Quarter},
         record::{Body, Record},
         target::Target,
         team::{Roster, UNATTRIBUTED},
@@ -17,7 +18,7 @@ use crate::{
     kpi::{
         Query, Settings,
         care::Care,
-        evaluate,
+        cost, evaluate,
         fact::Facts,
         guard,
         objective::{self, Objective},
@@ -85,8 +86,9 @@ pub fn build(m: &Material<'_>) -> Board {
     let window = window(m.look, m.settings.as_of);
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
     let earlier = earlier(&query);
-    let mut readings: BTreeMap<_, _> = CATALOGUE
-        .iter()
+    let catalogue = &m.settings.catalogue;
+    let mut readings: BTreeMap<_, _> = catalogue
+        .all()
         .filter(|k| wanted(k, m.look.focus))
         .filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.targets)?)))
         .collect();
@@ -95,9 +97,9 @@ pub fn build(m: &Material<'_>) -> Board {
     let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before, why::Depth::Whole));
     let drivers = drivers(&readings, &query, &before);
     let buckets = buckets(m.look, m.settings.zone, window, false);
-    let mut series: BTreeMap<_, _> = CATALOGUE
-        .iter()
-        .filter(|k| k.facet_of.is_none() && fed(k.id, m.seen))
+    let mut series: BTreeMap<_, _> = catalogue
+        .all()
+        .filter(|k| k.facet_of.is_none() && fed(k.id, catalogue, m.seen))
         .filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?)))
         .collect();
     let mut series_before = None;
@@ -129,8 +131,8 @@ pub fn build(m: &Material<'_>) -> Board {
         as_of: m.settings.as_of,
         window,
         readings,
-        targets: CATALOGUE.iter().filter_map(|k| Some((k.id, target_of(k.id, m.targets)?.clone()))).collect(),
-        unfed: CATALOGUE.iter().filter(|k| !fed(k.id, m.seen)).map(|k| k.id).collect(),
+        targets: catalogue.all().filter_map(|k| Some((k.id, target_of(k.id, m.targets)?.clone()))).collect(),
+        unfed: catalogue.all().filter(|k| !fed(k.id, catalogue, m.seen)).map(|k| k.id).collect(),
         series,
         series_before,
         teams: teams(m, window),
@@ -149,6 +151,7 @@ pub fn build(m: &Material<'_>) -> Board {
         slos: Vec::new(),
         room: None,
         records: m.records,
+        catalogue: catalogue.clone(),
     }
 }
 
@@ -213,13 +216,33 @@ const INPUTS: &[(&str, &[&[&str]])] = &[
     ("downtime", &[&["incident", "probe"]]),
     ("mtbf", &[&["incident", "probe"]]),
     ("latency", &[&["sample:latency"]]),
+    ("page_load.inp", &[&["sample:inp"]]),
+    ("page_load.cls", &[&["sample:cls"]]),
     ("page_load", &[&["sample:page_load"]]),
     ("error_rate", &[&["sample:requests"]]),
     ("requests", &[&["sample:requests"]]),
     ("time_to_restore", &[&["incident"]]),
     ("incident", &[&["incident"]]),
+    ("time_to_market", &[&["work_item"]]),
+    ("velocity", &[&["work_item"]]),
+    ("maintenance_share", &[&["work_item"]]),
+    ("documentation_coverage", &[&["quality", "catalog"]]),
+    ("retention_rate.users", &[&["user_activity"]]),
+    ("retention_rate", &[&["customers"]]),
+    ("churn_rate", &[&["customers"]]),
+    ("nps", &[&["survey"]]),
+    ("feature_adoption", &[&["feature_usage"]]),
+    ("headcount", &[&["people"]]),
+    ("attrition_rate", &[&["people"]]),
+    ("cross_training", &[&["people"]]),
+    ("cost_per_transaction", &[&["cost_line"], &["user_activity", "sample:transactions"]]),
+    ("tech_cost_pct_revenue", &[&["finance"]]),
+    ("roi", &[&["finance"]]),
+    ("rd_effectiveness", &[&["finance"]]),
+    ("ltv", &[&["finance"]]),
     ("lead_time", &[&["change", "commit"], &["deployment"]]),
     ("deploy", &[&["deployment"]]),
+    ("release_frequency", &[&["deployment"]]),
     ("batch_size", &[&["deployment"]]),
     ("change_failure_rate", &[&["deployment"]]),
     ("failed_deployment_recovery_time", &[&["deployment"]]),
@@ -236,7 +259,10 @@ const INPUTS: &[(&str, &[&[&str]])] = &[
 
 /// Has what a metric is made from ever been seen?
 #[must_use]
-pub fn fed(id: &str, seen: &BTreeSet<String>) -> bool {
+pub fn fed(id: &str, catalogue: &Catalogue, seen: &BTreeSet<String>) -> bool {
+    if let Some(definition) = catalogue.definition(id) {
+        return seen.contains(&definition.over.word());
+    }
     let groups = INPUTS.iter().find(|(prefix, _)| id.starts_with(prefix)).map_or(&[] as &[&[&str]], |(_, g)| g);
     groups.iter().all(|words| words.iter().any(|w| seen.contains(*w)))
 }
@@ -295,13 +321,23 @@ fn buckets(look: &Look, zone: Tz, window: Window, fine: bool) -> Vec<Window> {
     }
 }
 
+/// Figures that come by the month have no value of an hour or a day: their course shows what the number would have read at
+/// the end of each bucket, over a window as long as the one looked at.
+fn rolls(id: &str) -> bool {
+    const MONEY: [&str; 4] = ["roi", "rd_effectiveness", "ltv", "tech_cost_pct_revenue"];
+    MONEY.contains(&id) || metric::find(id).is_some_and(|m| matches!(m.quarter, Quarter::Engagement | Quarter::People))
+}
+
 fn over(id: &'static str, query: &Query<'_>, buckets: &[Window]) -> Option<Series> {
+    let rolls = rolls(id);
+    let length = query.window.to - query.window.from;
     let mut values = Vec::with_capacity(buckets.len());
     let as_of = query.settings.as_of;
     let mut settings = query.settings.clone();
     for bucket in buckets {
         settings.as_of = bucket.to.min(as_of);
-        values.push(evaluate(id, &Query { window: *bucket, settings: &settings, ..*query })?.number());
+        let window = if rolls { Window::ending(settings.as_of, length) } else { *bucket };
+        values.push(evaluate(id, &Query { window, settings: &settings, ..*query })?.number());
     }
     let last_is_partial = buckets.last().is_some_and(|b| b.to > as_of);
     Some(Series { buckets: buckets.to_vec(), values, last_is_partial })
@@ -377,9 +413,11 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// Headline metrics that anything feeds, and the one whose page is open, of those that are `wanted`.
     fn new(m: &'a Material<'a>, window: Window, wanted: impl Fn(&Metric) -> bool) -> Self {
-        let metrics = CATALOGUE
-            .iter()
-            .filter(|k| (k.facet_of.is_none() || m.look.focus == Some(k.id)) && fed(k.id, m.seen) && wanted(k))
+        let metrics = m
+            .settings
+            .catalogue
+            .all()
+            .filter(|k| (k.facet_of.is_none() || m.look.focus == Some(k.id)) && fed(k.id, &m.settings.catalogue, m.seen) && wanted(k))
             .map(|k| k.id)
             .collect();
         let earlier = Settings { as_of: window.from, ..m.settings.clone() };
@@ -402,13 +440,18 @@ fn markers(deployments: &[Row], incidents: &[Row], facts: &Facts, window: Window
         .chain(incidents.iter().map(|r| of(r, MarkerKind::Incident)))
         .collect();
     for record in &facts.records {
-        if let (Body::Annotation(a), Some(at)) = (&record.body, record.event_time())
-            && window.contains(at)
-        {
+        if let (Body::Annotation(a), Some(at)) = (&record.body, record.event_time()) {
+            // A restated month is marked where it comes into sight.
+            let is_seen = record.labels.contains_key(cost::RESTATED) && a.to.is_some_and(|to| to > window.from);
+            let at = if is_seen { at.max(window.from) } else { at };
             let label = if a.title.is_empty() { a.annotation_kind.word().to_owned() } else { a.title.clone() };
             out.push(Marker { at, kind: MarkerKind::Annotation, label, key: record.key() });
         }
     }
+    out.extend(cost::corrections_by_month(&facts.costs, window).into_iter().map(|(at, label)| {
+        let (kind, key) = (MarkerKind::Annotation, String::new());
+        Marker { at, kind, label, key }
+    }));
     out.retain(|m| window.contains(m.at));
     out.sort_by_key(|m| std::cmp::Reverse(m.at));
     out.truncate(MOST_ROWS);

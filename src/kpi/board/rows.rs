@@ -1,5 +1,7 @@
 //! One record as a table row and as a page of its own: what it is, how it was classified, linked and attributed.
 
+mod figures;
+
 use chrono::Duration;
 
 use super::Row;
@@ -9,11 +11,11 @@ use crate::{
         record::{Body, Change, CostLine, Deployment, Incident, Quality, Record, TestRun},
         value::{Datum, Scope},
     },
-    kpi::{Query, Settings},
+    kpi::{Query, Settings, business::LEAST_PEOPLE},
     ledger::{Derived, LEAD_STAGES},
 };
 
-/// The row of a record; `None` for a record without a time.
+/// The row of a record; `None` for a record without a time, and for one that would show a person.
 #[must_use]
 pub fn row(record: &Record, derived: &Derived, focus: Option<&str>, settings: &Settings) -> Option<Row> {
     let at = record.event_time()?;
@@ -40,6 +42,14 @@ pub fn row(record: &Record, derived: &Derived, focus: Option<&str>, settings: &S
         Body::Quality(q) => quality(&mut row, q),
         Body::TestRun(t) => test_run(&mut row, t),
         Body::Commit(c) => row.title = format!("commit {}", short(&c.sha)),
+        // One line of a person, or of so few that it would be one.
+        Body::People(p) if p.event != "snapshot" || p.headcount.is_some_and(|n| n < LEAST_PEOPLE) => return None,
+        Body::WorkItem(w) => figures::work_item(&mut row, w, settings),
+        Body::Customers(c) => figures::customers(&mut row, c),
+        Body::Survey(s) => figures::survey(&mut row, s),
+        Body::FeatureUsage(f) => figures::feature_usage(&mut row, f),
+        Body::UserActivity(u) => figures::user_activity(&mut row, u),
+        Body::Finance(f) => figures::finance(&mut row, f, settings),
         _ => {}
     }
     attribution(&mut row, record, derived);
@@ -357,6 +367,8 @@ pub fn of_buckets(focus: &str, query: &Query<'_>) -> Vec<Row> {
         f if f.starts_with("latency") => &["latency"],
         "error_rate" | "requests" | "uptime.requests" => &["requests", "errors"],
         "uptime" => &["probe"],
+        "page_load.inp" => &["inp"],
+        "page_load.cls" => &["cls"],
         f if f.starts_with("page_load") => &["page_load"],
         _ => return Vec::new(),
     };

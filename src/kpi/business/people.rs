@@ -1,4 +1,5 @@
-//! Attrition and cross-training. Groups under five are withheld: a rate of few people is about those people.
+//! Head count, attrition and cross-training. Groups under five are withheld, in every reading: a figure of few people is
+//! about those people.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +7,23 @@ use super::{none, records, share};
 use crate::{
     domain::{
         Time,
-        record::{Body, People},
-        value::{Reading, Scope, Status},
+        record::{Body, People, Record},
+        value::{Datum, Reading, Scope, Status},
     },
-    kpi::{Query, cost::whole_months},
+    kpi::{Query, cost::whole_months, scope::Whose},
 };
 
 /// Smallest group that people KPIs are shown for.
-const LEAST: f64 = 5.0;
+pub const LEAST_PEOPLE: f64 = 5.0;
 
 /// People who can work in an area for it not to hang on one.
 const CAPABLE: f64 = 2.0;
 
+const WITHHELD: &str = "withheld: fewer than five people";
+
 pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     Some(match metric {
+        "headcount" => headcount(query),
         "attrition_rate.period" | "attrition_rate" => attrition("attrition_rate.period", query, false, 1.0),
         "attrition_rate.annualised" => attrition("attrition_rate.annualised", query, false, periods_per_year(query)),
         "attrition_rate.voluntary_period" => attrition("attrition_rate.voluntary_period", query, true, 1.0),
@@ -28,35 +32,78 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     })
 }
 
-fn people<'a>(query: &Query<'a>) -> impl Iterator<Item = (&'a People, Option<Time>)> {
+fn people<'a>(query: &Query<'a>) -> impl Iterator<Item = (&'a People, &'a Record, Option<Time>)> {
     records(query).filter_map(|(r, at)| match &r.body {
-        Body::People(p) => Some((p, at)),
+        Body::People(p) => Some((p, r, at)),
         _ => None,
     })
 }
 
-/// Leavers over the mean of all head counts of the window, its first and last instant included.
-fn attrition(metric: &'static str, query: &Query<'_>, voluntary: bool, times: f64) -> Reading {
-    let mut counts: BTreeMap<Option<Time>, f64> = BTreeMap::new();
-    let mut left = 0.0;
-    // Who moves to another team has left this one, not the organisation.
-    let in_team = matches!(query.scope, Scope::Team(_));
-    for (p, at) in people(query) {
-        match p.event.as_str() {
-            "leave" if !voluntary || p.voluntary == Some(true) => left += 1.0,
-            "transfer" if in_team && !voluntary => left += 1.0,
-            _ => {}
-        }
-        if let Some(n) = p.headcount {
-            *counts.entry(at).or_default() += n;
+/// Who is counted together: a source counts a team's people of one role.
+type Group<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+/// The scope's whole head count whenever any of it was counted anew, in order of time: each group stays at its last count.
+fn counts(query: &Query<'_>) -> Vec<(Option<Time>, f64)> {
+    let mut snapshots: Vec<(Option<Time>, Group<'_>, f64)> = people(query)
+        .filter_map(|(p, r, at)| {
+            let group = (r.source.as_str(), r.team.as_deref(), r.service.as_deref(), p.role.as_deref());
+            Some((at, group, p.headcount.filter(|n| n.is_finite() && *n >= 0.0)?))
+        })
+        .collect();
+    snapshots.sort_by_key(|(at, ..)| *at);
+    let mut now: BTreeMap<Group<'_>, f64> = BTreeMap::new();
+    let mut out: Vec<(Option<Time>, f64)> = Vec::new();
+    for (at, group, n) in snapshots {
+        now.insert(group, n);
+        let sum = now.values().sum();
+        match out.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, count)) => *count = sum,
+            None => out.push((at, sum)),
         }
     }
+    out
+}
+
+fn headcount(query: &Query<'_>) -> Reading {
+    const ID: &str = "headcount";
+    match counts(query).last() {
+        None => none(ID, query, "people", Status::NoData, "no head count yet"),
+        Some((_, n)) if *n < LEAST_PEOPLE => none(ID, query, "people", Status::Insufficient, WITHHELD),
+        Some((at, n)) => {
+            let mut reading = Reading::ok(ID, query.scope.clone(), "people", *n, super::count(*n));
+            reading.measured_at = *at;
+            reading
+        }
+    }
+}
+
+/// Leavers over the mean of the head counts of the window: the one it opens with and every later one up to its end.
+fn attrition(metric: &'static str, query: &Query<'_>, voluntary: bool, times: f64) -> Reading {
+    let all = counts(query);
+    let from = query.window.from;
+    let opening = all.iter().rfind(|(at, _)| at.is_none_or(|t| t <= from));
+    let later = all.iter().filter(|(at, _)| at.is_some_and(|t| t > from));
+    let counts: Vec<f64> = opening.into_iter().chain(later).map(|(_, n)| *n).collect();
     if counts.is_empty() {
         return none(metric, query, "ratio", Status::NoData, "no head count in this window");
     }
-    let mean = counts.values().sum::<f64>() / counts.len() as f64;
-    if mean < LEAST {
-        return none(metric, query, "ratio", Status::Insufficient, "withheld: fewer than five people");
+    let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+    if mean < LEAST_PEOPLE {
+        return none(metric, query, "ratio", Status::Insufficient, WITHHELD);
+    }
+    // Who moves to another team has left this one, not the organisation nor a family of teams that holds both.
+    let in_team = matches!(query.scope, Scope::Team(_));
+    let whose = Whose::of(query);
+    let mut left = 0.0;
+    for (p, _, at) in people(query) {
+        if at.is_some_and(|t| !query.window.contains(t)) {
+            continue;
+        }
+        match p.event.as_str() {
+            "leave" if !voluntary || p.voluntary == Some(true) => left += 1.0,
+            "transfer" if in_team && !voluntary && !p.to_team.as_deref().is_some_and(|to| whose.is_mine(to)) => left += 1.0,
+            _ => {}
+        }
     }
     let reading = share(metric, query, left, mean, "nobody");
     Reading { value: reading.number().map(|v| (v * times).into()), ..reading }
@@ -69,11 +116,20 @@ fn periods_per_year(query: &Query<'_>) -> f64 {
     if covers { 12.0 / months.len() as f64 } else { 365.25 * 86_400.0 / query.window.seconds() }
 }
 
-/// Areas that at least two people can work in, over all areas.
+/// Areas that at least two people can work in, over all areas. Of a part of the organisation only when it is known to have
+/// five people or more: an area with one person names them.
 fn cross_training(query: &Query<'_>) -> Reading {
+    const ID: &str = "cross_training";
+    match counts(query).last() {
+        Some((_, n)) if *n < LEAST_PEOPLE => return none(ID, query, "ratio", Status::Insufficient, WITHHELD),
+        None if *query.scope != Scope::Org && people(query).next().is_some() => {
+            return none(ID, query, "ratio", Status::Insufficient, "withheld: no head count says that these are five people or more");
+        }
+        _ => {}
+    }
     let mut areas: BTreeMap<&str, (Option<Time>, f64)> = BTreeMap::new();
-    for (p, at) in people(query) {
-        if let (Some(area), Some(capable)) = (p.area.as_deref(), p.capable)
+    for (p, _, at) in people(query) {
+        if let (Some(area), Some(capable)) = (p.area.as_deref(), p.capable.filter(|n| n.is_finite()))
             && areas.get(area).is_none_or(|(seen, _)| *seen <= at)
         {
             areas.insert(area, (at, capable));
@@ -82,6 +138,11 @@ fn cross_training(query: &Query<'_>) -> Reading {
     let named =
         |keep: fn(f64) -> bool| -> Vec<String> { areas.iter().filter(|(_, (_, n))| keep(*n)).map(|(a, _)| (*a).to_owned()).collect() };
     let enough = named(|n| n >= CAPABLE).len() as f64;
-    let reading = share("cross_training", query, enough, areas.len() as f64, "no area of knowledge is recorded");
-    reading.with("single_points", named(|n| n > 0.0 && n < CAPABLE)).with("uncovered", named(|n| n <= 0.0))
+    let mut reading = share(ID, query, enough, areas.len() as f64, "no area of knowledge is recorded");
+    reading.measured_at = areas.values().filter_map(|(at, _)| *at).max();
+    let bus_factor = areas.iter().map(|(area, (_, n))| ((*area).to_owned(), Datum::from(*n))).collect();
+    reading
+        .with("single_points", named(|n| n > 0.0 && n < CAPABLE))
+        .with("uncovered", named(|n| n <= 0.0))
+        .with("bus_factor", Datum::Map(bus_factor))
 }

@@ -46,12 +46,19 @@ pub fn cost_facts(record: &Record, zone: Tz) -> Vec<Cost> {
         billed: Decimal::ZERO,
         billing_month: Arc::from(month(line.billing_period_start.unwrap_or(period.from), zone)),
         estimated: line.estimated,
+        correction: is_correction(line),
         key: Arc::from(record.key()),
     };
     days.into_iter()
         .zip(effective.into_iter().zip(billed))
         .map(|(span, (effective, billed))| Cost { span, effective, billed, ..whole.clone() })
         .collect()
+}
+
+/// The provider says that the line corrects what was billed before.
+#[must_use]
+pub fn is_correction(line: &CostLine) -> bool {
+    line.charge_class.as_deref().is_some_and(|class| class.eq_ignore_ascii_case("correction"))
 }
 
 /// The calendar month of an instant, `YYYY-MM`.

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Length of "a month" when the window is no calendar month.
-const ROLLING_DAYS: i64 = 28;
+const ROLLING_DAYS: u64 = 28;
 
 /// The calendar month that begins with the day of `at`.
 #[must_use]
@@ -79,12 +79,13 @@ pub fn distinct(query: &Query<'_>, span: Window) -> Active {
     let of_month = |at: &Option<Time>| {
         at.is_some_and(|t| month(t - Duration::milliseconds(1), zone) == name || (month(t, zone) == name && t < span.to))
     };
-    let ready: Vec<_> = mine
-        .iter()
-        .filter(|(at, u)| u.period.as_deref() == Some("month") && of_month(at))
-        .filter_map(|(_, u)| Some((u, u.active_users?)))
-        .collect();
-    match ready.as_slice() {
+    ready(mine.iter().filter(|(at, u)| u.period.as_deref() == Some("month") && of_month(at)).map(|(_, u)| *u))
+}
+
+/// One of several ready counts of a span: the only one, or the one over all products and segments; those do not add up.
+fn ready<'a>(counts: impl Iterator<Item = &'a UserActivity>) -> Active {
+    let counts: Vec<_> = counts.filter_map(|u| Some((u, u.active_users.filter(|n| n.is_finite())?))).collect();
+    match counts.as_slice() {
         [] => Active::Unknown,
         [(_, n)] => Active::Users(*n),
         several => match several.iter().rev().find(|(u, _)| u.product.is_none() && u.segment.is_none()) {
@@ -93,6 +94,60 @@ pub fn distinct(query: &Query<'_>, span: Window) -> Active {
         },
     }
 }
+
+/// The last whole calendar days of the zone up to an instant.
+fn last_days(to: Time, days: u64, zone: Tz) -> Window {
+    let end = to.with_timezone(&zone).date_naive();
+    let begin = end.checked_sub_days(chrono::Days::new(days)).unwrap_or(end);
+    Window::new(midnight(begin, zone), midnight(end, zone))
+}
+
+/// `active_users.1d`, `.7d`, `.28d`: distinct users of the last whole days, from user-days, else from a ready count of that
+/// length stamped on the last of them or at its end.
+#[must_use]
+pub fn rolling(metric: &'static str, days: u64, periods: &[&str], query: &Query<'_>) -> Reading {
+    let none = |status, why: &str| Reading::none(metric, query.scope.clone(), "users", status, why);
+    let span = last_days(query.window.to.min(query.settings.as_of), days, query.settings.zone);
+    let whose = Whose::of(query);
+    let mine: Vec<_> = activity(query).filter(|(r, _)| whose.record(r)).collect();
+    let users: BTreeSet<&str> = mine
+        .iter()
+        .flat_map(|(_, u)| &u.user_days)
+        .filter(|(_, d)| on_day(d, span, query.settings.zone))
+        .map(|(user, _)| user.as_str())
+        .collect();
+    let last = last_days(span.to, 1, query.settings.zone);
+    let stamped = |at: Option<Time>| at.is_some_and(|t| t >= last.from && t <= last.to);
+    let counted = mine.iter().filter(|(r, u)| u.period.as_deref().is_some_and(|p| periods.contains(&p)) && stamped(r.event_time()));
+    let active = if users.is_empty() { ready(counted.map(|(_, u)| *u)) } else { Active::Users(users.len() as f64) };
+    match active {
+        Active::Unknown => none(Status::NoData, "no user activity in these days"),
+        Active::NotAdditive => none(Status::Insufficient, NOT_ADDITIVE),
+        Active::Users(n) => Reading { measured_at: Some(span.to), ..Reading::ok(metric, query.scope.clone(), "users", n, whole(n)) },
+    }
+}
+
+/// `retention_rate.users`: of the distinct users active in the like span before the window, the share active in it too.
+#[must_use]
+pub fn returning_users(query: &Query<'_>) -> Reading {
+    const ID: &str = "retention_rate.users";
+    let whose = Whose::of(query);
+    let zone = query.settings.zone;
+    let now = Window::new(query.window.from, query.window.to.min(query.settings.as_of));
+    let of = |span: Window| -> BTreeSet<&str> {
+        let days = activity(query).filter(|(r, _)| whose.record(r)).flat_map(|(_, u)| &u.user_days);
+        days.filter(|(_, d)| on_day(d, span, zone)).map(|(user, _)| user.as_str()).collect()
+    };
+    let (before, after) = (of(query.window.before()), of(now));
+    if before.is_empty() {
+        let why = "no users are known one by one in the window before";
+        return Reading::none(ID, query.scope.clone(), "ratio", Status::NoData, why);
+    }
+    let stayed = before.intersection(&after).count() as f64;
+    Reading::ok(ID, query.scope.clone(), "ratio", stayed / before.len() as f64, before.len() as u64)
+}
+
+const NOT_ADDITIVE: &str = "counts per product cannot be added: the same user may be in several";
 
 fn activity<'a>(query: &Query<'a>) -> impl Iterator<Item = (&'a crate::domain::record::Record, &'a UserActivity)> {
     query.facts.records.iter().filter_map(|r| match &r.body {
@@ -111,18 +166,18 @@ fn monthly_span(query: &Query<'_>) -> Window {
     let months = whole_months(query.window, query.settings.zone);
     match (months.first(), months.last()) {
         (Some(first), Some(last)) if first.from == query.window.from && last.to == query.window.to => *last,
-        _ => Window::ending(to, Duration::days(ROLLING_DAYS)),
+        _ => last_days(to, ROLLING_DAYS, query.settings.zone),
     }
 }
 
-/// `active_users.month`: distinct users of the calendar month, or of the 28 days up to the end of any other window.
+/// `active_users.month`: distinct users of the calendar month, or of the last 28 whole days of any other window.
 #[must_use]
 pub fn monthly(query: &Query<'_>) -> Reading {
     const ID: &str = "active_users.month";
     let none = |status, why: &str| Reading::none(ID, query.scope.clone(), "users", status, why);
     match distinct(query, monthly_span(query)) {
         Active::Unknown => none(Status::NoData, "no user activity in this window"),
-        Active::NotAdditive => none(Status::Insufficient, "counts per product cannot be added: the same user may be in several"),
+        Active::NotAdditive => none(Status::Insufficient, NOT_ADDITIVE),
         Active::Users(n) => Reading::ok(ID, query.scope.clone(), "users", n, whole(n)),
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
         "deployment_frequency.daily" => daily,
         "deployment.rollback_count" => rollbacks,
         "deployment.redeploy_count" => redeploys,
+        "release_frequency" => release_frequency,
         "batch_size" => batch_size,
         _ => return None,
     };
@@ -40,7 +41,7 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     if !observed.alive && attempts.is_empty() {
         return Some(blank.no_data("no source that reports deployments was seen in the window"));
     }
-    let frequency = Frequency { query, blank, observed, releases: releases(query, &attempts), attempts };
+    let frequency = Frequency { query, blank, observed, releases: releases(query, &attempts, flag::COUNTED), attempts };
     Some(formula(&frequency))
 }
 
@@ -81,11 +82,13 @@ struct Frequency<'q> {
     releases: Vec<Release>,
 }
 
-/// Counted deployments of the window, those of one release as one. A release is finished when its last member is.
-fn releases(query: &Query<'_>, attempts: &Members<'_>) -> Vec<Release> {
+/// Counted deployments of the window that have all of these bits, those of one release as one. A release is finished when
+/// its last member is.
+fn releases(query: &Query<'_>, attempts: &Members<'_>, bits: u16) -> Vec<Release> {
+    let counts = |m: &Member<'_>| m.event.flags() & bits == bits;
     let mut releases = Vec::with_capacity(attempts.most());
     let mut by_group: HashMap<u64, Release, BuildHasherDefault<Hashed>> = HashMap::default();
-    attempts.iter().filter(|m| m.has(flag::COUNTED)).for_each(|m| {
+    attempts.iter().filter(counts).for_each(|m| {
         let one = Release { group: m.event.group(), at_ms: m.event.at_ms(), weight: m.weight };
         if one.group == 0 {
             releases.push(one);
@@ -100,7 +103,7 @@ fn releases(query: &Query<'_>, attempts: &Members<'_>) -> Vec<Release> {
     }
     // a release whose last member finished after the window belongs to the next one
     let after = Window::new(query.window.to, (query.window.to + RELEASE_SPREAD).min(query.settings.as_of));
-    for m in Members::within(query, Measure::Deployment, after).iter().filter(|m| m.has(flag::COUNTED)) {
+    for m in Members::within(query, Measure::Deployment, after).iter().filter(counts) {
         by_group.remove(&m.event.group());
     }
     let mut grouped: Vec<(u64, Release)> = by_group.into_iter().collect();
@@ -121,7 +124,7 @@ pub(in crate::kpi) fn counted<'a>(query: &Query<'a>) -> (f64, Vec<(Vec<EventRef<
             group => by_group.entry(group).or_default().push(m.event),
         }
     }
-    for release in releases(query, &attempts) {
+    for release in releases(query, &attempts, flag::COUNTED) {
         if let Some(mut events) = by_group.remove(&release.group) {
             events.sort_by_key(|e| e.at_ms());
             out.push((events, release.weight));
@@ -181,6 +184,18 @@ fn per_day(f: &Frequency<'_>) -> Reading {
     let per_day = f.total() / days;
     let mut reading = f.reading(per_day);
     reading.rating = Some(bands::frequency(per_day).1.into());
+    reading
+}
+
+/// Planned releases only, per week: the same count with another filter.
+fn release_frequency(f: &Frequency<'_>) -> Reading {
+    let days = f.observed.days();
+    if days <= 0.0 {
+        return f.blank.no_data("no time of the window was observed");
+    }
+    let planned = releases(f.query, &f.attempts, flag::COUNTED | flag::NORMAL);
+    let mut reading = f.reading(sum(planned.iter()) * 7.0 / days);
+    reading.n = planned.len() as u64;
     reading
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         Time,
-        record::{Body, DeployStatus, Deployment, Incident, Record},
+        record::{Body, DeployKind, DeployStatus, Deployment, Incident, Record},
         team::UNATTRIBUTED,
         window::millis,
     },
@@ -164,6 +164,7 @@ impl<'a> Writer<'a> {
                 (class.failed, flag::FAILED),
                 (class.redeploy, flag::REDEPLOY),
                 (body.assumed, flag::ASSUMED),
+                (is_normal(body) && !class.hotfix && !class.rollback, flag::NORMAL),
             ];
             let service = record.service.as_deref().unwrap_or_default();
             let mut event = self.event(key, at, service, bits_of(&bits));
@@ -280,6 +281,11 @@ fn stages(incident: &Incident, start: Time, end: Time) -> [f64; 2] {
     let detected = incident.detected_at.unwrap_or(start).clamp(start, end.max(start));
     let acknowledged = incident.acknowledged_at.unwrap_or(detected).clamp(detected, end.max(detected));
     [seconds(start, detected), seconds(detected, acknowledged)]
+}
+
+/// A release as usual: declared as one, or not declared at all (as a tag).
+fn is_normal(deployment: &Deployment) -> bool {
+    deployment.deploy_kind.is_none_or(|kind| kind == DeployKind::Normal)
 }
 
 fn bits_of(bits: &[(bool, u16)]) -> u16 {

@@ -218,19 +218,8 @@ impl Events {
 
     /// Put single facts in, in any order.
     pub fn extend(&mut self, measure: Measure, events: impl IntoIterator<Item = Event>) {
-        let mut events: Vec<Event> = events.into_iter().collect();
-        events.sort_by_key(|e| e.at);
-        let mut tracks: Vec<Track> = Vec::new();
-        for event in &events {
-            let mine = |t: &Track| t.service == event.service && t.teams == event.teams;
-            let at = tracks.iter().position(mine).unwrap_or_else(|| {
-                tracks.push(Track::new(Arc::clone(&event.service), Arc::clone(&event.teams)));
-                tracks.len() - 1
-            });
-            tracks[at].push(event);
-        }
-        for track in tracks {
-            self.add(measure, track.into());
+        for track in tracks(events) {
+            self.add(measure, track);
         }
     }
 
@@ -239,6 +228,23 @@ impl Events {
     pub fn are_keyed(&self) -> bool {
         self.all().any(|(_, track)| track.is_keyed())
     }
+}
+
+/// Tracks of single facts in any order.
+#[must_use]
+pub fn tracks(events: impl IntoIterator<Item = Event>) -> Vec<Arc<Track>> {
+    let mut events: Vec<Event> = events.into_iter().collect();
+    events.sort_by_key(|e| e.at);
+    let mut tracks: Vec<Track> = Vec::new();
+    for event in &events {
+        let mine = |t: &Track| t.service == event.service && t.teams == event.teams;
+        let at = tracks.iter().position(mine).unwrap_or_else(|| {
+            tracks.push(Track::new(Arc::clone(&event.service), Arc::clone(&event.teams)));
+            tracks.len() - 1
+        });
+        tracks[at].push(event);
+    }
+    tracks.into_iter().map(Arc::new).collect()
 }
 
 impl From<BTreeMap<Measure, Vec<Event>>> for Events {

@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use super::group::Finder;
 use crate::{
-    domain::record::Record,
+    domain::{
+        defined::{Fold, Over},
+        record::Record,
+    },
     kpi::{
-        Query,
+        Query, cohort,
         cost::{self, Amount},
-        delivery,
+        defined, delivery,
         fact::{Bucket, Cost, EventRef, flag},
         quality, reliability, restore,
     },
@@ -105,7 +108,8 @@ pub(super) fn of<'a>(metric: &str, query: &Query<'a>) -> Option<Parts<'a>> {
         .or_else(|| restored(metric, query))
         .or_else(|| live(metric, query))
         .or_else(|| money(metric, query))
-        .or_else(|| measured(metric, query))?;
+        .or_else(|| measured(metric, query))
+        .or_else(|| configured(metric, query))?;
     Some(Parts { shape, items, query: *query })
 }
 
@@ -136,6 +140,33 @@ fn delivered<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
         "failed_deployment_recovery_time.p90" => Some((Shape::Quantile(0.9), recoveries(query))),
         _ => None,
     }
+}
+
+/// A metric of the config over records, from its points.
+fn configured<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
+    let definition = defined::find(metric, query).filter(|d| matches!(d.over, Over::Records(_)))?;
+    let members = defined::members(metric, query);
+    // Numerator and denominator of one point.
+    let of = |make: fn(&[f64]) -> (f64, f64)| -> Vec<Item<'a>> {
+        let weighed = members.iter().map(|m| (m, make(m.event.values())));
+        weighed.map(|(m, (num, den))| event(m.event, num * m.weight, den * m.weight)).collect()
+    };
+    Some(match definition.fold {
+        Fold::Ratio => (Shape::Ratio, of(|v| (first(v), v.get(1).copied().unwrap_or(0.0)))),
+        Fold::Mean => (Shape::Ratio, of(|v| (first(v), 1.0))),
+        Fold::Sum => (Shape::Sum, of(|v| (first(v), 0.0))),
+        Fold::Quantile(q) => (Shape::Quantile(q), members.iter().map(|m| event(m.event, first(m.event.values()), 1.0)).collect()),
+        Fold::Count => {
+            let days = cohort::seen_window(query).seconds() / 86_400.0;
+            (Shape::Count { days, per_day: false }, of(|_| (1.0, 0.0)))
+        }
+        // The same value may be in several groups: different ones do not add up.
+        Fold::Distinct => return None,
+    })
+}
+
+fn first(values: &[f64]) -> f64 {
+    values.first().copied().unwrap_or(0.0)
 }
 
 fn lead_times<'a>(query: &Query<'a>) -> Vec<Item<'a>> {

@@ -45,7 +45,12 @@ pub fn answer(vector: &Vector, expect: &Expect) -> Result<Reading, String> {
         let n = |key: &str| f[key].as_f64().unwrap_or(0.0);
         put(
             "feature",
-            Body::FeatureUsage(FeatureUsage { feature: "f".into(), eligible: n("eligible_active_users"), users: n("used_at_least_once") }),
+            Body::FeatureUsage(FeatureUsage {
+                feature: "f".into(),
+                eligible: n("eligible_active_users"),
+                users: n("used_at_least_once"),
+                ..FeatureUsage::default()
+            }),
         );
     }
     if let Some(d) = input.get("docs") {
