@@ -66,6 +66,21 @@ pub enum Msg {
     Tick(Time),
     /// One line for the footer (config reloaded, copied, error).
     Notice(String),
+    /// The configuration was read again.
+    Preferences(Preferences),
+}
+
+/// What of the configuration concerns the picture itself.
+#[derive(Debug, Clone)]
+pub struct Preferences {
+    /// Theme by name.
+    pub theme: String,
+    /// Only ASCII.
+    pub ascii: bool,
+    /// Mouse taken.
+    pub mouse: bool,
+    /// Which key does what.
+    pub keymap: Keymap,
 }
 
 /// What the screen wants done.
@@ -246,6 +261,11 @@ impl App {
             Msg::Notice(text) => {
                 self.notice = Some(text);
                 Vec::new()
+            }
+            Msg::Preferences(p) => {
+                (self.theme, self.ascii, self.keymap) = (ThemeName::find(&p.theme), p.ascii, p.keymap);
+                let changed = std::mem::replace(&mut self.mouse, p.mouse) != p.mouse;
+                if changed { vec![Cmd::Mouse(p.mouse)] } else { Vec::new() }
             }
         };
         let wanted = self.wanted();

@@ -31,7 +31,7 @@ use super::{
     when,
 };
 use crate::{
-    app::{App, Cmd, Depth},
+    app::{App, Cmd, Depth, Preferences},
     config::Config,
     domain::Time,
     engine::Engine,
@@ -63,7 +63,7 @@ pub fn run(global: &Global, live: &Live) -> Ended {
     guard.watch(outer.clone()).map_err(could("listening to signals"))?;
     let watched = opened.config.path.as_deref().and_then(|path| watch(path, &outer));
     let terminal = ratatui::Terminal::new(Tty::new(Direct, crossterm::terminal::size)).map_err(could("the terminal"))?;
-    let bridge = Bridge::start(&guard, Arc::clone(&opened.config), opened.store, look);
+    let bridge = Bridge::start(&guard, Arc::clone(&opened.config), live.clone(), opened.store, look);
     let mut screen = Screen { app, terminal, events: events(), outer: outers, deck: bridge };
     let end = runtime.handle.block_on(screen.run());
     guard.leave();
@@ -130,6 +130,8 @@ impl Drop for Background {
 struct Bridge<'a> {
     guard: &'a Guard,
     config: Arc<Config>,
+    /// Options of the command line, which win over every configuration.
+    live: Live,
     starting: Option<oneshot::Receiver<Result<Engine, String>>>,
     engine: Option<Engine>,
     /// Asked for before the engine ran.
@@ -138,13 +140,13 @@ struct Bridge<'a> {
 
 impl<'a> Bridge<'a> {
     /// Start the engine beside the caller. Must be called inside a runtime.
-    fn start(guard: &'a Guard, config: Arc<Config>, store: PathBuf, look: Look) -> Self {
+    fn start(guard: &'a Guard, config: Arc<Config>, live: Live, store: PathBuf, look: Look) -> Self {
         let (tell, starting) = oneshot::channel();
         let own = Arc::clone(&config);
         tokio::task::spawn_blocking(move || {
             let _ = tell.send(Engine::start(own, &store, look));
         });
-        Self { guard, config, starting: Some(starting), engine: None, look: None }
+        Self { guard, config, live, starting: Some(starting), engine: None, look: None }
     }
 }
 
@@ -169,21 +171,25 @@ impl Deck for Bridge<'_> {
         }
     }
 
-    fn reload(&mut self) -> Option<String> {
+    fn reload(&mut self) -> Option<(String, Option<Preferences>)> {
         let path = self.config.path.clone()?;
         match paths::load(&path) {
             Ok(mut config) => {
+                let preferences = match present::preferences(&config, &self.live) {
+                    Ok(preferences) => preferences,
+                    Err(why) => return Some((format!("configuration not taken: {}", why.lines().next().unwrap_or_default()), None)),
+                };
                 config.path = Some(path);
                 self.config = Arc::new(config);
                 if let Some(engine) = &self.engine {
                     engine.reload(Arc::clone(&self.config));
                 }
-                Some("configuration read again".into())
+                Some(("configuration read again".into(), Some(preferences)))
             }
             Err(faults) => {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
                 let more = if faults.len() > 1 { format!(" (and {} more: `quarterdeck check`)", faults.len() - 1) } else { String::new() };
-                Some(format!("configuration not taken: {first}{more}"))
+                Some((format!("configuration not taken: {first}{more}"), None))
             }
         }
     }

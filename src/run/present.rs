@@ -2,7 +2,7 @@
 
 use super::args::Live;
 use crate::{
-    app::{Depth, Setup},
+    app::{Depth, Preferences, Setup, action::Keymap},
     config::Config,
     domain::Time,
     kpi::{
@@ -29,6 +29,19 @@ pub fn setup(config: &Config, live: &Live, depth: Depth, size: (u16, u16), now: 
         library: Library::builtin()?.with(&config.catalogue),
         now,
         size,
+    })
+}
+
+/// What of a configuration read again concerns the picture; options still win.
+///
+/// # Errors
+/// Two actions on one key, or a key or action that is none.
+pub fn preferences(config: &Config, live: &Live) -> Result<Preferences, String> {
+    Ok(Preferences {
+        theme: live.theme.clone().unwrap_or_else(|| config.ui.theme.clone()),
+        ascii: live.ascii || config.ui.ascii || !unicode(),
+        mouse: config.ui.mouse && !live.no_mouse,
+        keymap: Keymap::build(&config.ui.keys)?,
     })
 }
 

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{terminal::Outer, tty::Tty};
 use crate::{
-    app::{App, Cmd, Msg},
+    app::{App, Cmd, Msg, Preferences},
     domain::{Time, health::SourceHealth},
     kpi::board::Board,
     view,
@@ -60,8 +60,8 @@ pub struct Feed {
 pub trait Deck {
     /// Do what the screen wants done (anything but quit, redraw, copy, suspend); gives a line for the footer, if any.
     fn act(&mut self, cmd: Cmd, app: &App) -> Option<String>;
-    /// Read the configuration again; gives a line for the footer.
-    fn reload(&mut self) -> Option<String>;
+    /// Read the configuration again; gives a line for the footer, and what of it concerns the picture.
+    fn reload(&mut self) -> Option<(String, Option<Preferences>)>;
     /// Resolves once with the engine's feed, or with why there is none; pending for ever afterwards.
     fn feed(&mut self) -> impl Future<Output = Result<Feed, String>>;
     /// Give the terminal to the shell and come back.
@@ -133,7 +133,7 @@ where
                     }
                     Err(e) => return End::Failed(format!("taking the terminal again: {e}")),
                 },
-                Step::Outer(Some(Outer::ConfigChanged)) => match self.deck.reload() {
+                Step::Outer(Some(Outer::ConfigChanged)) => match self.reload() {
                     Some(told) => Msg::Notice(told),
                     None => continue,
                 },
@@ -184,7 +184,7 @@ where
                     self.copy(&text)?;
                     Some(format!("copied: {text}"))
                 }
-                Cmd::ReloadConfig => self.deck.reload(),
+                Cmd::ReloadConfig => self.reload(),
                 other => self.deck.act(other, &self.app),
             };
             if let Some(line) = told {
@@ -193,6 +193,15 @@ where
             }
         }
         Ok(None)
+    }
+
+    /// Read the configuration again and apply what concerns the picture.
+    fn reload(&mut self) -> Option<String> {
+        let (told, preferences) = self.deck.reload()?;
+        for cmd in preferences.map(|p| self.app.update(Msg::Preferences(p))).unwrap_or_default() {
+            self.deck.act(cmd, &self.app);
+        }
+        Some(told)
     }
 
     fn draw(&mut self) -> io::Result<()> {

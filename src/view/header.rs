@@ -12,7 +12,7 @@ use ratatui::{layout::Rect, style::Style};
 
 use super::{
     canvas::{Canvas, row},
-    number,
+    number, text,
 };
 use crate::{
     app::{
@@ -21,6 +21,9 @@ use crate::{
     },
     domain::{health::SourceStatus, value::Scope},
 };
+
+/// Most cells of a record's title among the crumbs; the page has it whole.
+const TITLE: u16 = 32;
 
 /// Least cells kept for the crumbs.
 const CRUMBS: u16 = 14;
@@ -139,7 +142,7 @@ fn crumb(app: &App, level: &Level, parent: &Level) -> String {
         Place::Service(name) => app.service_name(name),
         Place::Slo(name) => app.slo_name(name),
         Place::Row(_) if app.private() => "record".to_owned(),
-        Place::Row(row) => row.key.clone(),
+        Place::Row(row) => text::fit(&row.title, TITLE, "…").into_owned(),
     }
 }
 

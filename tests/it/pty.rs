@@ -339,7 +339,11 @@ fn a_bad_edit_of_the_configuration_keeps_the_running_one_and_says_where() {
     s.until_text("deck.toml:4");
     std::fs::write(&config, good.replace("Harbour", "Lighthouse")).unwrap();
     s.until_text("Lighthouse");
-    s.press("q");
+    // The picture's own preferences are taken over too.
+    let ascii = format!("{}\n[ui]\nascii = true\n[keys]\nquit = \"ctrl-q\"\n", good.replace("Harbour", "Lighthouse"));
+    std::fs::write(&config, ascii).unwrap();
+    s.until("only ASCII", |s| s.text().contains("Lighthouse") && s.text().is_ascii());
+    s.press("\u{11}");
     assert_eq!(s.end(), 0);
     s.assert_restored("a reload");
 }

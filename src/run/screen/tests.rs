@@ -54,8 +54,8 @@ impl Deck for Still {
         self.acts.borrow_mut().push(cmd);
         None
     }
-    fn reload(&mut self) -> Option<String> {
-        Some("deck.toml:3:1: unknown key".into())
+    fn reload(&mut self) -> Option<(String, Option<Preferences>)> {
+        Some(("deck.toml:3:1: unknown key".into(), None))
     }
     async fn feed(&mut self) -> Result<Feed, String> {
         if self.given {
