@@ -555,8 +555,13 @@ impl App {
     /// This tab stands among the tabs: it always does, something feeds it, or one is on it.
     #[must_use]
     pub fn tab_shown(&self, tab: Tab) -> bool {
-        let Tab::Quarter(quarter) = tab else { return true };
-        let fed = || self.newest().is_some_and(|b| b.catalogue.headlines(quarter).any(|m| !b.unfed.contains(m.id)));
+        let fed = || {
+            self.newest().is_some_and(|b| match tab {
+                Tab::Quarter(quarter) => b.catalogue.headlines(quarter).any(|m| !b.unfed.contains(m.id)),
+                Tab::Objectives => !b.objectives.is_empty() || b.scorecard().next().is_some(),
+                Tab::Bridge | Tab::Sources => true,
+            })
+        };
         !tab.only_when_fed() || fed() || self.trail[0].place == Place::Tab(tab)
     }
 

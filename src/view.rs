@@ -30,6 +30,7 @@ pub mod matrix;
 pub mod moved;
 pub mod name;
 pub mod number;
+pub mod objective;
 pub mod plot;
 pub mod popup;
 pub mod progress;

@@ -242,6 +242,7 @@ pub const ACTIONS: &[Row] = &[
         always,
     ),
     row(A::Go(Tab::Quarter(Quarter::People)), "people", &["7"], "People", Move, "go to People, when something feeds it", always),
+    row(A::Go(Tab::Objectives), "objectives", &["8"], "Objectives", Move, "go to Objectives, when there are any", always),
     row(A::Go(Tab::Sources), "sources", &["s"], "Sources", Move, "how each source is doing", always),
     row(A::NextTab, "next_tab", &["L", "ctrl-pgdn"], "next tab", Move, "the tab to the right", always),
     row(A::PreviousTab, "previous_tab", &["H", "ctrl-pgup"], "previous tab", Move, "the tab to the left", always),

@@ -14,6 +14,7 @@ use crate::{
     },
     kpi::{
         board::{Board, GroupRow, Row},
+        objective::{KeyResultState, ObjectiveState},
         room::Moment,
         slo::{
             AlertState, State,
@@ -42,6 +43,8 @@ pub enum Item<'a> {
     Moved(&'a why::Moved),
     /// What happened just before a shift.
     Suspect(&'a why::Suspicion),
+    /// A key result with its objective.
+    KeyResult(&'a ObjectiveState, &'a KeyResultState),
     /// A step of an incident, or what happened meanwhile.
     Moment(&'a Moment),
     /// A line of a record's page.
@@ -68,6 +71,7 @@ impl Item<'_> {
             Self::Part(_, part) => &part.name,
             Self::Moved(moved) => &moved.key,
             Self::Suspect(suspect) => &suspect.key,
+            Self::KeyResult(_, k) => k.metric,
             Self::Moment(moment) if moment.key.is_empty() => &moment.text,
             Self::Moment(moment) => &moment.key,
             Self::Fact(name, _) => name,
@@ -81,7 +85,7 @@ impl Item<'_> {
     /// Enter leads somewhere.
     #[must_use]
     pub fn opens(&self) -> bool {
-        let leads = matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_) | Self::Slo(_));
+        let leads = matches!(self, Self::Kpi(_) | Self::Team(_) | Self::Service(_) | Self::Row(_) | Self::Slo(_) | Self::KeyResult(..));
         leads || self.group().is_some() || self.named().is_some()
     }
 
@@ -122,6 +126,7 @@ impl Item<'_> {
             Self::Part(by, part) => vec![by, &part.name],
             Self::Moved(moved) => vec![&moved.key, &moved.service],
             Self::Suspect(suspect) => vec![&suspect.key, &suspect.title, &suspect.service],
+            Self::KeyResult(objective, k) => vec![&objective.name, k.metric, k.verdict.word()],
             Self::Moment(moment) => vec![&moment.key, &moment.text],
             Self::Fact(name, text) => vec![name, text],
             Self::Source(source) => vec![&source.name, &source.kind, source.status.word(), &source.message],
@@ -179,6 +184,8 @@ fn unfiltered(app: &App, part: Part) -> Vec<Item<'_>> {
             burning.sort_by_key(|s| s.standing);
             burning.into_iter().map(Item::Slo).collect()
         }
+        Part::KeyResults => board.objectives.iter().flat_map(|o| o.key_results.iter().map(move |k| Item::KeyResult(o, k))).collect(),
+        Part::Scorecard => board.scorecard().map(|(_, metric)| Item::Kpi(metric)).collect(),
         Part::Slos => board.slos.iter().map(Item::Slo).collect(),
         Part::Alerts => open_slo(app.place(), board).map_or_else(Vec::new, |s| s.alerts.iter().map(Item::Alert).collect()),
         Part::Burners => detail(app.place(), board).map_or_else(Vec::new, |d| d.burners.iter().map(Item::Burner).collect()),

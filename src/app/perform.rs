@@ -268,12 +268,17 @@ impl App {
         /// What the selected item leads to, free of the board it lies in.
         enum To {
             Kpi(&'static Metric),
+            KpiOf(&'static Metric, Scope),
             Group(Scope),
             Row(Box<Row>),
             Slo(String),
         }
         let to = match self.selected() {
             Some(Item::Kpi(metric)) => To::Kpi(metric),
+            Some(Item::KeyResult(_, k)) => match self.catalogue().find(k.metric) {
+                Some(metric) => To::KpiOf(metric, k.scope.clone()),
+                None => return,
+            },
             Some(Item::Team(group)) => To::Group(Scope::Team(group.name.clone())),
             Some(Item::Service(group)) => To::Group(Scope::Service(group.name.clone())),
             Some(Item::Row(row)) => To::Row(Box::new(row.clone())),
@@ -291,6 +296,7 @@ impl App {
         let scope = self.level().scope.clone();
         match (to, self.place()) {
             (To::Kpi(metric), _) => self.enter(Place::Kpi(metric), scope),
+            (To::KpiOf(metric, scope), _) => self.enter(Place::Kpi(metric), scope),
             (To::Row(row), _) => self.enter(Place::Row(row), scope),
             (To::Slo(name), _) => self.enter(Place::Slo(name), scope),
             // from a KPI's team line to the same KPI of that team
@@ -389,7 +395,9 @@ impl App {
 
     /// What would bring a tab that nothing feeds, in one line.
     fn would_feed(&self, tab: Tab) -> String {
-        let Tab::Quarter(quarter) = tab else { return String::new() };
+        let Tab::Quarter(quarter) = tab else {
+            return format!("no {} yet; in the config: [[objective]] with key_results, or [kpi.…] perspective", tab.name().to_lowercase());
+        };
         let lines = metric::headlines(quarter).find_map(|m| self.library.of(m.id)).map(|entry| entry.feed.join(" ")).unwrap_or_default();
         format!("{} is not fed; in the config: {lines}", tab.name())
     }

@@ -19,6 +19,8 @@ pub enum Tab {
     Bridge,
     /// One of the quarters.
     Quarter(Quarter),
+    /// Objectives with their key results, and KPIs by perspective.
+    Objectives,
     /// How the sources do.
     Sources,
 }
@@ -32,6 +34,7 @@ pub const TABS: &[(Tab, char, &str)] = &[
     (Tab::Quarter(Quarter::Quality), '5', "Quality"),
     (Tab::Quarter(Quarter::Engagement), '6', "Engagement"),
     (Tab::Quarter(Quarter::People), '7', "People"),
+    (Tab::Objectives, '8', "Objectives"),
     (Tab::Sources, 's', "Sources"),
 ];
 
@@ -45,7 +48,7 @@ impl Tab {
     /// Not everybody has it: it stands among the tabs once something feeds it.
     #[must_use]
     pub fn only_when_fed(self) -> bool {
-        matches!(self, Self::Quarter(Quarter::Engagement | Quarter::People))
+        matches!(self, Self::Quarter(Quarter::Engagement | Quarter::People) | Self::Objectives)
     }
 }
 
@@ -93,6 +96,10 @@ pub enum Part {
     Why,
     /// Rows behind the number.
     Rows,
+    /// Key results of the objectives.
+    KeyResults,
+    /// KPIs by perspective of the Balanced Scorecard.
+    Scorecard,
     /// What happened just before an incident.
     Suspects,
     /// How an incident went.
@@ -130,6 +137,8 @@ impl Part {
             Self::Services => "By service",
             Self::Why => "Why",
             Self::Rows => "Behind it",
+            Self::KeyResults => "Objectives",
+            Self::Scorecard => "Scorecard",
             Self::Suspects => "Suspects",
             Self::Timeline => "Timeline",
             Self::Facts => "Facts",
@@ -154,6 +163,7 @@ impl Place {
             Self::Tab(Tab::Quarter(Quarter::Cost | Quarter::Quality | Quarter::Engagement | Quarter::People)) => {
                 &[Part::Cards, Part::Matrix]
             }
+            Self::Tab(Tab::Objectives) => &[Part::KeyResults, Part::Scorecard],
             Self::Tab(Tab::Sources) => &[Part::Sources],
             Self::Kpi(_) => &[Part::Chart, Part::Rows, Part::Why, Part::Facets, Part::Teams, Part::Services],
             Self::Team(_) => &[Part::Cards, Part::Services, Part::Incidents, Part::Deployments],
@@ -227,7 +237,7 @@ pub fn cards(place: &Place, catalogue: &Catalogue) -> Vec<&'static Metric> {
         Place::Tab(Tab::Bridge) => BRIDGE.iter().filter_map(|id| metric::find(id)).collect(),
         Place::Tab(Tab::Quarter(quarter)) => catalogue.headlines(*quarter).collect(),
         Place::Team(_) | Place::Service(_) => catalogue.all().filter(|m| m.facet_of.is_none()).collect(),
-        Place::Tab(Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) => Vec::new(),
+        Place::Tab(Tab::Objectives | Tab::Sources) | Place::Kpi(_) | Place::Slo(_) | Place::Row(_) => Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, below, row, top},
-    card, chart, empty, groups, list, matrix, moved, progress, record, slo, sources, summary, text, why,
+    card, chart, empty, groups, list, matrix, moved, objective, progress, record, slo, sources, summary, text, why,
 };
 use crate::{
     app::{
@@ -39,6 +39,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     match app.place() {
         Place::Tab(Tab::Bridge) if app.narrow() => alone(canvas, area),
         Place::Tab(Tab::Bridge) => bridge(canvas, area),
+        Place::Tab(Tab::Objectives) if !app.narrow() => objectives(canvas, area),
         Place::Kpi(metric) => kpi(canvas, area, metric),
         Place::Row(record) => record::draw(canvas, area, record),
         Place::Slo(name) => objective(canvas, area, name),
@@ -93,6 +94,8 @@ fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part) {
                 chart::budget(canvas, area, state);
             }
         }
+        (Part::KeyResults, _) => objective::key_results(canvas, area),
+        (Part::Scorecard, _) => objective::scorecard(canvas, area),
         (Part::Slos, _) => slo::table(canvas, area),
         (Part::Alerts, _) => slo::alerts(canvas, area),
         (Part::Burners, _) => slo::burners(canvas, area),
@@ -135,6 +138,22 @@ fn bridge(canvas: &mut Canvas<'_>, area: Rect) {
     one(canvas, left, Part::Open);
     one(canvas, right, Part::Moved);
     one(canvas, below(rest, lists + gap), Part::Matrix);
+}
+
+/// Objectives above, the scorecard below; side by side when wide.
+fn objectives(canvas: &mut Canvas<'_>, area: Rect) {
+    let (above, below_it) = if area.width >= 140 {
+        let [left, right] = halves(area);
+        (left, right)
+    } else {
+        let wanted = text::count(canvas.app.items(Part::KeyResults).len() * 2 + 3).clamp(4, (area.height * 3 / 5).max(4));
+        let high = if canvas.app.items(Part::Scorecard).is_empty() { area.height } else { wanted };
+        (top(area, high), below(area, high))
+    };
+    one(canvas, above, Part::KeyResults);
+    if below_it.height > 0 && !canvas.app.items(Part::Scorecard).is_empty() {
+        one(canvas, below_it, Part::Scorecard);
+    }
 }
 
 fn halves(area: Rect) -> [Rect; 2] {
