@@ -5,6 +5,7 @@
 
 pub mod defined;
 pub mod health;
+pub(crate) mod instant;
 pub mod metric;
 pub mod person;
 pub mod record;

@@ -13,6 +13,7 @@ mod ingest;
 mod live;
 mod names;
 mod open;
+mod pack;
 mod partition;
 mod read;
 mod restated;
@@ -152,6 +153,8 @@ pub struct Store {
     path: PathBuf,
     /// Held, never used: dropping it lets the next writer in.
     _lock: File,
+    /// Memory for pages in force, as SQLite says it.
+    cache: i64,
     held: Held,
 }
 
@@ -179,7 +182,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (conn, lock) = open::writer(path)?;
         let state = State::load(&conn).map_err(|e| open::fault(path, "reading", &e))?;
-        Ok(Self { conn, path: path.to_owned(), _lock: lock, held: Held { state, zone: Tz::UTC, basis: None } })
+        Ok(Self { conn, path: path.to_owned(), _lock: lock, cache: open::USUAL_CACHE, held: Held { state, zone: Tz::UTC, basis: None } })
     }
 
     /// The zone whose calendar days costs are split into. Costs are folded again when it changes.
@@ -211,10 +214,8 @@ impl Store {
         derive_now: bool,
     ) -> Result<Committed, StoreError> {
         let many = batches.iter().map(|b| b.records.len()).sum::<usize>() > MANY;
-        if many {
-            self.cache(open::LARGE_CACHE)?;
-        }
-        let done = self.transaction("writing", |held, tx| {
+        self.cache(if many { open::LARGE_CACHE } else { open::USUAL_CACHE })?;
+        self.transaction("writing", |held, tx| {
             let mut touched = Touched::default();
             for batch in batches {
                 ingest::take(tx, &mut held.state, &batch.records, now, &mut touched)?;
@@ -243,15 +244,16 @@ impl Store {
                 live::fold::mark(tx, &touched.live)?;
             }
             Ok(Committed { changed: touched.changed, unchanged: touched.unchanged, deferred: pending(tx, now)? })
-        });
-        if many {
-            self.cache(open::USUAL_CACHE)?;
-        }
-        done
+        })
     }
 
-    fn cache(&self, kib: i64) -> Result<(), StoreError> {
-        self.conn.pragma_update(None, "cache_size", kib).map_err(|e| open::fault(&self.path, "writing", &e))
+    /// Pages kept from one large commit are what the next one needs; whoever comes after them gives the memory back.
+    fn cache(&mut self, kib: i64) -> Result<(), StoreError> {
+        if self.cache != kib {
+            self.conn.pragma_update(None, "cache_size", kib).map_err(|e| open::fault(&self.path, "writing", &e))?;
+            self.cache = kib;
+        }
+        Ok(())
     }
 
     /// Work off a part of put-off derivation; `true` when something was done, so call it until it is not. Also re-derives
@@ -262,6 +264,7 @@ impl Store {
     pub fn derive_pending(&mut self, roster: &Roster, rules: &Rules, now: Time) -> Result<bool, StoreError> {
         let unchanged = self.held.basis.as_ref().is_some_and(|b| b.configured == *roster && b.rules == *rules);
         if unchanged && !pending(&self.conn, now).map_err(|e| open::fault(&self.path, "reading", &e))? {
+            self.cache(open::USUAL_CACHE)?;
             return Ok(false);
         }
         self.transaction("writing", |held, tx| {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decimal, Time};
+use super::{Decimal, Time, instant};
 
 /// One fact from one source, with its envelope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,13 +24,16 @@ pub struct Record {
     /// The source's own name for it.
     pub id: String,
     /// Event time: decides the bucket. Absent in JSON: taken from the kind (`Body::event_time`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub ts: Option<Time>,
     /// Revision time at the source; absent means `ts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub updated_at: Option<Time>,
     /// When we saw it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub observed_at: Option<Time>,
     /// Tie-break among equal `updated_at`.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -442,13 +445,16 @@ pub struct Deployment {
     /// How it ended.
     pub status: DeployStatus,
     /// When it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub created_at: Option<Time>,
     /// When it began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Time>,
     /// When it ended; the event time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub finished_at: Option<Time>,
     /// Commit deployed; null means unknown, and is never a redeploy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -511,10 +517,12 @@ pub struct ChangeCommit {
     /// Its name.
     pub sha: String,
     /// When it was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub authored_at: Option<Time>,
     /// When it got its present form.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub committed_at: Option<Time>,
     /// A merge of the base branch into the change.
     #[serde(skip_serializing_if = "is_false")]
@@ -544,22 +552,28 @@ pub struct Change {
     #[serde(skip_serializing_if = "is_false")]
     pub draft: bool,
     /// Opened for review.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub opened_at: Option<Time>,
     /// Left draft.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub ready_at: Option<Time>,
     /// First review by somebody else.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub first_review_at: Option<Time>,
     /// Approved.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub approved_at: Option<Time>,
     /// Merged.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub merged_at: Option<Time>,
     /// Closed without merge, or with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub closed_at: Option<Time>,
     /// The commit on the base branch that carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -611,10 +625,12 @@ pub struct Commit {
     /// Names of its parents.
     pub parents: Vec<String>,
     /// When it was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub authored_at: Option<Time>,
     /// When it got its present form.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub committed_at: Option<Time>,
     /// Who, hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -636,13 +652,16 @@ pub struct PipelineRun {
     /// `success`, `failure`, `cancellation`, `error`, `skip`, `timeout`.
     pub status: String,
     /// Waiting since.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub queued_at: Option<Time>,
     /// Began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Time>,
     /// Ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub finished_at: Option<Time>,
     /// Commit it ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -658,7 +677,8 @@ pub struct OpenInterval {
     /// Opened.
     pub from: Time,
     /// Closed; absent while open.
-    #[serde(default)]
+    #[serde(default, with = "instant")]
+    #[schemars(with = "Option<Time>")]
     pub to: Option<Time>,
 }
 
@@ -676,22 +696,28 @@ pub struct Incident {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
     /// Users began to feel it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Time>,
     /// Somebody or something noticed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub detected_at: Option<Time>,
     /// Somebody took it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub acknowledged_at: Option<Time>,
     /// Users no longer felt it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub mitigated_at: Option<Time>,
     /// Over.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub resolved_at: Option<Time>,
     /// Filed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub closed_at: Option<Time>,
     /// Open times of a re-opened incident; empty means start to end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -775,7 +801,8 @@ pub struct Sample {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<f64>,
     /// Start of a running total; a later start is a reset.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub start_ts: Option<Time>,
 }
 
@@ -805,13 +832,17 @@ pub struct CostLine {
     pub contracted_cost: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_currency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub billing_period_start: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub billing_period_end: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub charge_period_start: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub charge_period_end: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge_category: Option<String>,
@@ -933,16 +964,20 @@ pub struct WorkItem {
     /// `feature`, `bug`, `maintenance`, `debt`, anything else.
     #[serde(rename = "type")]
     pub item_type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub created_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub done_at: Option<Time>,
     /// Finished although no `done_at` is known; `false` says unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub done: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub released_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<f64>,
@@ -1082,7 +1117,8 @@ pub struct Finance {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_months: Option<f64>,
     /// When the product of `new_product_revenue` was launched; older than the configured age it is not new any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub launched_at: Option<Time>,
     /// What `tech_cost` holds, in words: `infrastructure, people, licences`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1098,10 +1134,12 @@ pub struct Annotation {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
     /// Begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub from: Option<Time>,
     /// Ends; absent means a point.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub to: Option<Time>,
 }
 
@@ -1110,13 +1148,16 @@ pub struct Annotation {
 #[serde(default)]
 pub struct SourceState {
     /// First configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub connected_at: Option<Time>,
     /// History is complete from here.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub backfilled_from: Option<Time>,
     /// Last poll that worked.
-    #[serde(alias = "last_ok_at", skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "last_ok_at", with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub last_success_at: Option<Time>,
     /// How far behind the upstream it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1186,9 +1227,11 @@ pub struct Ownership {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// Valid from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub from: Option<Time>,
     /// Valid until, exclusive.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
     pub to: Option<Time>,
 }

@@ -80,22 +80,19 @@ pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now
         update: conn.prepare_cached(
             "UPDATE record SET kind = ?2, ts = ?3, rev = ?4, seq = ?5, deleted = ?6, home = ?7, seen = ?8, body = ?9 WHERE row = ?1",
         )?,
-        json: Vec::with_capacity(1024),
+        body: Vec::with_capacity(1024),
     };
     // In a large batch neighbours in the index come one after the other: each of its pages is then touched once. Stable,
     // so that records without any revision still count as they come.
-    let mut order: Vec<(i64, &Record)> = records.iter().map(|r| (row::hash(&r.id), r)).collect();
+    let (points, rows): (Vec<&Record>, Vec<&Record>) = records.iter().partition(|r| matches!(r.body, Body::Probe(_) | Body::Sample(_)));
+    let mut order: Vec<(i64, &Record)> = rows.into_iter().map(|r| (row::hash(&r.id), r)).collect();
     if order.len() > LARGE {
         order.sort_by_key(|(hash, _)| *hash);
     }
     for (hash, record) in order {
-        if matches!(record.body, Body::Probe(_) | Body::Sample(_)) {
-            live::take(conn, state, record, now, touched)?;
-        } else {
-            ingest.one(state, record, hash, now, touched)?;
-        }
+        ingest.one(state, record, hash, now, touched)?;
     }
-    Ok(())
+    live::take(conn, &mut state.series, &points, now, touched)
 }
 
 struct Ingest<'c> {
@@ -105,7 +102,7 @@ struct Ingest<'c> {
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
     update: CachedStatement<'c>,
-    json: Vec<u8>,
+    body: Vec<u8>,
 }
 
 /// A stored row, as far as it matters to its successor.
@@ -129,8 +126,8 @@ impl Ingest<'_> {
             // A bare tombstone claims no time: it is about what is known now.
             rev = row::nanos(record.observed_at.or(Some(now)));
         }
-        self.json.clear();
-        row::encode(record, &mut self.json).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        self.body.clear();
+        row::encode(record, &mut self.body).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         let old = self.old(hash, source, record, rev)?;
         if old.as_ref().is_some_and(|o| o.order != Ordering::Greater) {
             touched.unchanged += 1;
@@ -171,10 +168,10 @@ impl Ingest<'_> {
                 if record.deleted {
                     self.conn.prepare_cached("DELETE FROM derived WHERE row = ?1")?.execute([old.row])?;
                 }
-                self.update.execute(params![old.row, kind, ts, rev, record.seq, record.deleted, home, seen, self.json])?;
+                self.update.execute(params![old.row, kind, ts, rev, record.seq, record.deleted, home, seen, self.body])?;
             }
             None => {
-                self.insert.execute(params![hash, source, record.id, kind, ts, rev, record.seq, record.deleted, home, seen, self.json])?;
+                self.insert.execute(params![hash, source, record.id, kind, ts, rev, record.seq, record.deleted, home, seen, self.body])?;
             }
         }
         if row::DELIVERY.contains(&row::kind(kind)) {
@@ -194,7 +191,7 @@ impl Ingest<'_> {
             }
             let (old_rev, old_seq, deleted): (i64, i64, bool) = (r.get(3)?, r.get(4)?, r.get(5)?);
             let order = (rev, record.seq, record.deleted).cmp(&(old_rev, old_seq, deleted)).then_with(|| {
-                let content = self.json.as_slice().cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
+                let content = self.body.as_slice().cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
                 if rev == i64::MIN && content != Ordering::Equal { Ordering::Greater } else { content }
             });
             let kind = r.get(6)?;
@@ -220,18 +217,21 @@ fn touch(touched: &mut Touched, kind: i64, home: i64, source: i64, ts: i64) {
 
 /// Where a record lives: its service, else an incident's first one, else its repository, else nowhere (0).
 fn home(conn: &Connection, names: &mut Names, record: &Record) -> rusqlite::Result<i64> {
-    let named = |text: &Option<String>| text.as_deref().filter(|t| !t.is_empty()).map(str::to_owned);
     let of_incident = match &record.body {
-        Body::Incident(i) => i.services.first().cloned(),
+        Body::Incident(i) => i.services.first().map(String::as_str),
         _ => None,
     };
     if let Some(service) = named(&record.service).or(of_incident) {
-        return names.id(conn, Space::Service, &service);
+        return names.id(conn, Space::Service, service);
     }
     match named(&record.repo) {
-        Some(repo) => names.id(conn, Space::Repo, &repo),
+        Some(repo) => names.id(conn, Space::Repo, repo),
         None => Ok(0),
     }
+}
+
+fn named(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|t| !t.is_empty())
 }
 
 /// Tie what the record connects.

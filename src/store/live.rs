@@ -10,14 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    FactQuery,
-    ingest::{State, Touched},
-    row,
-};
+use super::{FactQuery, ingest::Touched, pack, row};
 use crate::{
     domain::{
         Time,
@@ -130,31 +126,52 @@ impl Ident {
     }
 }
 
-/// Numbers of the series met since the store was opened.
+/// Numbers of the series met since the store was opened, by what their records say of them.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    ids: HashMap<String, (i64, i64)>,
+    ids: HashMap<Vec<u8>, Ids>,
+    key: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ids {
+    series: i64,
+    family: i64,
 }
 
 impl Series {
-    /// Number and family of a series, given ones when it is new.
-    fn id(&mut self, conn: &Connection, ident: &Ident) -> rusqlite::Result<(i64, i64)> {
-        let json = ident.json()?;
-        if let Some(ids) = self.ids.get(&json) {
-            return Ok(*ids);
-        }
-        let mut find = conn.prepare_cached("SELECT id, family FROM series WHERE ident = ?1")?;
-        let known = find.query_row([&json], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let ids = if let Some(ids) = known {
-            ids
-        } else {
-            let family = family(conn, &ident.family())?;
-            conn.prepare_cached("INSERT INTO series (ident, family) VALUES (?1, ?2)")?.execute(params![json, family])?;
-            (conn.last_insert_rowid(), family)
+    /// Number and family of a point's series, given ones when it is new; `None` when the record is no point.
+    fn of(&mut self, conn: &Connection, record: &Record) -> rusqlite::Result<Option<Ids>> {
+        // What `Ident::of` takes over, without taking it over: a point costs no allocation.
+        let r = record;
+        let own = match &r.body {
+            Body::Probe(p) => (None, &p.check_id, &p.location),
+            Body::Sample(s) => (Some(s.sample_kind), &s.metric, &s.unit),
+            _ => return Ok(None),
         };
-        self.ids.insert(json, ids);
-        Ok(ids)
+        self.key.clear();
+        pack::write(&(&r.source, own, &r.team, &r.service, &r.repo, &r.env_tier, &r.env_name, &r.url, &r.labels), &mut self.key)
+            .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        if let Some(ids) = self.ids.get(&self.key) {
+            return Ok(Some(*ids));
+        }
+        let Some(ident) = Ident::of(record) else { return Ok(None) };
+        let ids = numbered(conn, &ident)?;
+        self.ids.insert(self.key.clone(), ids);
+        Ok(Some(ids))
     }
+}
+
+fn numbered(conn: &Connection, ident: &Ident) -> rusqlite::Result<Ids> {
+    let json = ident.json()?;
+    let mut find = conn.prepare_cached("SELECT id, family FROM series WHERE ident = ?1")?;
+    let known = find.query_row([&json], |r| Ok(Ids { series: r.get(0)?, family: r.get(1)? })).optional()?;
+    if let Some(ids) = known {
+        return Ok(ids);
+    }
+    let family = family(conn, &ident.family())?;
+    conn.prepare_cached("INSERT INTO series (ident, family) VALUES (?1, ?2)")?.execute(params![json, family])?;
+    Ok(Ids { series: conn.last_insert_rowid(), family })
 }
 
 /// The number of a family, given one when it is new.
@@ -250,58 +267,103 @@ impl Point {
     }
 }
 
-/// Take one probe result or sample in. What has no time, or belongs to a sealed bucket, changes nothing.
-pub(super) fn take(conn: &Connection, state: &mut State, record: &Record, now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
-    let (Some(ident), Some(at)) = (Ident::of(record), record.event_time()) else {
-        touched.unchanged += 1;
-        return Ok(());
-    };
-    let ts = millis(at);
-    let (series, family) = state.series.id(conn, &ident)?;
-    let body = serde_json::to_vec(&Point::of(&record.body)).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-    let rev = row::nanos(record.revision().0);
-    let old = conn
-        .prepare_cached("SELECT rev, seq, deleted, body FROM raw WHERE series = ?1 AND ts = ?2")?
-        .query_row(params![series, ts], |r| {
-            let order = (rev, record.seq, record.deleted).cmp(&(r.get(0)?, r.get(1)?, r.get(2)?));
-            Ok((
-                order.then_with(|| body.as_slice().cmp(r.get_ref(3).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default())),
-                r.get::<_, bool>(2)?,
-            ))
-        })
-        .optional()?;
-    let late = ts < millis(now) - HOUR;
-    let (since, till) = affected(at, &record.body);
-    if old.is_some_and(|(order, _)| order != Ordering::Greater) || (late && old.is_none() && sealed(conn, family, since)?) {
-        touched.unchanged += 1;
-        return Ok(());
+/// Take probe results and samples in. What has no time, or belongs to a sealed bucket, changes nothing.
+pub(super) fn take(conn: &Connection, series: &mut Series, records: &[&Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
+    let mut points = Vec::with_capacity(records.len());
+    for record in records {
+        match (series.of(conn, record)?, record.event_time()) {
+            (Some(ids), Some(at)) => points.push((ids, millis(at), *record)),
+            _ => touched.unchanged += 1,
+        }
     }
-    touched.changed += 1;
-    let kind = row::code(record.body.kind());
-    let was_live = old.is_some_and(|(_, deleted)| !deleted);
-    *touched.tally.entry(kind).or_default() += i64::from(!record.deleted) - i64::from(was_live);
-    conn.prepare_cached("INSERT OR REPLACE INTO raw (series, ts, rev, seq, deleted, seen, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![series, ts, rev, record.seq, record.deleted, millis(now), body])?;
-    let span = touched.live.entry(series).or_insert((since, till));
-    *span = (span.0.min(since), span.1.max(till));
-    Ok(())
+    // Neighbours in the table come one after the other. Stable, so that of equal revisions the order of arrival stays.
+    points.sort_by_key(|(ids, ts, _)| (*ids, *ts));
+    let mut take = Take {
+        conn,
+        find: conn.prepare_cached("SELECT rev, seq, deleted, body FROM raw WHERE series = ?1 AND ts = ?2")?,
+        insert: conn.prepare_cached(
+            "INSERT INTO raw (series, ts, rev, seq, deleted, seen, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )?,
+        update: conn
+            .prepare_cached("UPDATE raw SET rev = ?3, seq = ?4, deleted = ?5, seen = ?6, body = ?7 WHERE series = ?1 AND ts = ?2")?,
+        now: millis(now),
+        sealed: None,
+        body: Vec::new(),
+    };
+    points.into_iter().try_for_each(|(ids, ts, record)| take.one(ids, ts, record, touched))
+}
+
+struct Take<'c> {
+    conn: &'c Connection,
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+    now: i64,
+    /// Whether the hour (and day) of a family last asked for is sealed.
+    sealed: Option<(i64, i64, bool)>,
+    body: Vec<u8>,
+}
+
+impl Take<'_> {
+    fn one(&mut self, ids: Ids, ts: i64, record: &Record, touched: &mut Touched) -> rusqlite::Result<()> {
+        self.body.clear();
+        pack::write(&Point::of(&record.body), &mut self.body).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        let (since, till) = affected(ts, &record.body);
+        let rev = row::nanos(record.revision().0);
+        // Only a point that is already there may still change in a sealed bucket.
+        let closed = ts < self.now - HOUR && self.sealed(ids.family, since)?;
+        let values = params![ids.series, ts, rev, record.seq, record.deleted, self.now, self.body];
+        let mut was_live = false;
+        if closed || self.insert.execute(values)? == 0 {
+            let body = &self.body;
+            let old = self
+                .find
+                .query_row(params![ids.series, ts], |r| {
+                    let order = (rev, record.seq, record.deleted).cmp(&(r.get(0)?, r.get(1)?, r.get(2)?));
+                    let content = || body.as_slice().cmp(r.get_ref(3).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
+                    Ok((order.then_with(content), r.get::<_, bool>(2)?))
+                })
+                .optional()?;
+            let Some((Ordering::Greater, deleted)) = old else {
+                touched.unchanged += 1;
+                return Ok(());
+            };
+            was_live = !deleted;
+            self.update.execute(values)?;
+        }
+        touched.changed += 1;
+        let kind = row::code(record.body.kind());
+        *touched.tally.entry(kind).or_default() += i64::from(!record.deleted) - i64::from(was_live);
+        let span = touched.live.entry(ids.series).or_insert((since, till));
+        *span = (span.0.min(since), span.1.max(till));
+        Ok(())
+    }
+
+    fn sealed(&mut self, family: i64, ts: i64) -> rusqlite::Result<bool> {
+        let hour = floor(ts, HOUR);
+        if let Some((of, at, sealed)) = self.sealed
+            && (of, at) == (family, hour)
+        {
+            return Ok(sealed);
+        }
+        let mut find = self.conn.prepare_cached("SELECT 1 FROM bucket WHERE size = ?1 AND family = ?2 AND start = ?3 AND sealed = 1")?;
+        let sealed = find.exists(params![HOUR, family, hour])? || find.exists(params![DAY, family, floor(ts, DAY)])?;
+        self.sealed = Some((family, hour, sealed));
+        Ok(sealed)
+    }
 }
 
 /// The span of time whose sums a point can change.
-fn affected(at: Time, body: &Body) -> (i64, i64) {
+fn affected(ts: i64, body: &Body) -> (i64, i64) {
+    let at = from_millis(ts);
     match body {
         Body::Sample(s) => {
             let middle = millis(crate::kpi::live::sample_at(at, s));
             (middle, middle)
         }
-        Body::Probe(p) => (millis(at), millis(at + crate::kpi::live::ProbePoint::of(at, p).reach())),
-        _ => (millis(at), millis(at)),
+        Body::Probe(p) => (ts, millis(at + crate::kpi::live::ProbePoint::of(at, p).reach())),
+        _ => (ts, ts),
     }
-}
-
-fn sealed(conn: &Connection, family: i64, ts: i64) -> rusqlite::Result<bool> {
-    let mut find = conn.prepare_cached("SELECT 1 FROM bucket WHERE size = ?1 AND family = ?2 AND start = ?3 AND sealed = 1")?;
-    Ok(find.exists(params![HOUR, family, floor(ts, HOUR)])? || find.exists(params![DAY, family, floor(ts, DAY)])?)
 }
 
 pub(super) fn floor(ts: i64, size: i64) -> i64 {
@@ -476,7 +538,7 @@ pub(super) fn record(conn: &Connection, series: i64, ts: i64) -> rusqlite::Resul
     let mut rows = find.query(params![series, ts])?;
     let Some(r) = rows.next()? else { return Ok(None) };
     let ident = Ident::parse(r.get_ref(0)?.as_str()?)?;
-    let point: Point = serde_json::from_slice(r.get_ref(2)?.as_blob()?).map_err(|_| super::read::damaged("point"))?;
+    let point: Point = pack::read(r.get_ref(2)?.as_blob()?).map_err(|_| super::read::damaged("point"))?;
     let mut record = ident.record(point.body(&ident), Some(from_millis(ts)));
     let name = ident.check.as_deref().unwrap_or(&ident.metric);
     record.id = format!("{name}:{:08x}:{ts}", row::hash(r.get_ref(0)?.as_str()?) & 0xffff_ffff);

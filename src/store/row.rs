@@ -1,23 +1,24 @@
-//! A record as the store keeps it: identity, order and place in columns, everything else as JSON that any tool can read.
+//! A record as the store keeps it: identity, order and place in columns, everything else packed.
 //!
-//! The JSON is `{"e":{envelope},"b":{body}}`: apart, because serde reads a flattened, tagged body through a buffer, at
-//! several times the cost.
+//! What is packed is `{"e":{envelope},"b":{body}}`: apart, because serde reads a flattened, tagged body through a buffer,
+//! at several times the cost.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::pack::{self, PackError};
 use crate::domain::{
-    Time,
+    Time, instant,
     record::{Body, CostLine, Kind, Record},
 };
 
 /// The envelope without what stands in columns.
 #[derive(Serialize, Deserialize)]
 struct Envelope<S, L> {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
     ts: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "instant", skip_serializing_if = "Option::is_none")]
     updated_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<L>,
@@ -107,8 +108,8 @@ macro_rules! each_body {
     };
 }
 
-/// Append a record's JSON to `out`.
-pub(super) fn encode(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<()> {
+/// Append what does not stand in columns, packed, to `out`.
+pub(super) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), PackError> {
     let r = record;
     let e = || Envelope {
         ts: r.ts,
@@ -123,10 +124,10 @@ pub(super) fn encode(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<(
         raw_ref: r.raw_ref.as_deref(),
     };
     let nothing = BTreeMap::<&str, &str>::new();
-    each_body!(&r.body, b => serde_json::to_writer(out, &Out { e: e(), b }), serde_json::to_writer(out, &Out { e: e(), b: &nothing }))
+    each_body!(&r.body, b => pack::write(&Out { e: e(), b }, out), pack::write(&Out { e: e(), b: &nothing }, out))
 }
 
-/// What stands in columns beside the JSON.
+/// What stands in columns beside the packed rest.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns<'a> {
     pub(super) source: &'a str,
@@ -138,42 +139,42 @@ pub(super) struct Columns<'a> {
 }
 
 /// The record again. A body this version cannot read becomes `Other`: kept, never used.
-pub(super) fn decode(columns: Columns<'_>, json: &[u8]) -> Record {
+pub(super) fn decode(columns: Columns<'_>, body: &[u8]) -> Record {
     match columns.kind {
-        Kind::Deployment => read(columns, json, Body::Deployment),
-        Kind::Change => read(columns, json, Body::Change),
-        Kind::Commit => read(columns, json, Body::Commit),
-        Kind::PipelineRun => read(columns, json, Body::PipelineRun),
-        Kind::Incident => read(columns, json, Body::Incident),
-        Kind::Probe => read(columns, json, Body::Probe),
-        Kind::Sample => read(columns, json, Body::Sample),
-        Kind::CostLine => read(columns, json, Body::CostLine),
-        Kind::Quality => read(columns, json, Body::Quality),
-        Kind::TestRun => read(columns, json, Body::TestRun),
-        Kind::WorkItem => read(columns, json, Body::WorkItem),
-        Kind::People => read(columns, json, Body::People),
-        Kind::UserActivity => read(columns, json, Body::UserActivity),
-        Kind::Customers => read(columns, json, Body::Customers),
-        Kind::Survey => read(columns, json, Body::Survey),
-        Kind::FeatureUsage => read(columns, json, Body::FeatureUsage),
-        Kind::Finance => read(columns, json, Body::Finance),
-        Kind::Annotation => read(columns, json, Body::Annotation),
-        Kind::SourceState => read(columns, json, Body::SourceState),
-        Kind::Catalog => read(columns, json, Body::Catalog),
-        Kind::Ownership => read(columns, json, Body::Ownership),
-        Kind::Other => other(columns, json),
+        Kind::Deployment => read(columns, body, Body::Deployment),
+        Kind::Change => read(columns, body, Body::Change),
+        Kind::Commit => read(columns, body, Body::Commit),
+        Kind::PipelineRun => read(columns, body, Body::PipelineRun),
+        Kind::Incident => read(columns, body, Body::Incident),
+        Kind::Probe => read(columns, body, Body::Probe),
+        Kind::Sample => read(columns, body, Body::Sample),
+        Kind::CostLine => read(columns, body, Body::CostLine),
+        Kind::Quality => read(columns, body, Body::Quality),
+        Kind::TestRun => read(columns, body, Body::TestRun),
+        Kind::WorkItem => read(columns, body, Body::WorkItem),
+        Kind::People => read(columns, body, Body::People),
+        Kind::UserActivity => read(columns, body, Body::UserActivity),
+        Kind::Customers => read(columns, body, Body::Customers),
+        Kind::Survey => read(columns, body, Body::Survey),
+        Kind::FeatureUsage => read(columns, body, Body::FeatureUsage),
+        Kind::Finance => read(columns, body, Body::Finance),
+        Kind::Annotation => read(columns, body, Body::Annotation),
+        Kind::SourceState => read(columns, body, Body::SourceState),
+        Kind::Catalog => read(columns, body, Body::Catalog),
+        Kind::Ownership => read(columns, body, Body::Ownership),
+        Kind::Other => other(columns, body),
     }
 }
 
-fn read<B: DeserializeOwned>(columns: Columns<'_>, json: &[u8], body: fn(B) -> Body) -> Record {
-    match serde_json::from_slice::<In<B>>(json) {
+fn read<B: DeserializeOwned>(columns: Columns<'_>, packed: &[u8], body: fn(B) -> Body) -> Record {
+    match pack::read::<In<B>>(packed) {
         Ok(In { e, b }) => record(columns, e, body(b)),
-        Err(_) => other(columns, json),
+        Err(_) => other(columns, packed),
     }
 }
 
-fn other(columns: Columns<'_>, json: &[u8]) -> Record {
-    match serde_json::from_slice::<In<serde::de::IgnoredAny>>(json) {
+fn other(columns: Columns<'_>, body: &[u8]) -> Record {
+    match pack::read::<In<serde::de::IgnoredAny>>(body) {
         Ok(In { e, .. }) => record(columns, e, Body::Other),
         Err(_) => Record { seq: columns.seq, deleted: columns.deleted, ..Record::new(columns.source, columns.id, Body::Other) },
     }
@@ -201,8 +202,8 @@ fn record(columns: Columns<'_>, e: Envelope<String, BTreeMap<String, String>>, b
 }
 
 /// The line of a bill in a stored row.
-pub(super) fn cost_line(json: &[u8]) -> Option<Box<CostLine>> {
-    serde_json::from_slice::<In<CostLine>>(json).ok().map(|read| Box::new(read.b))
+pub(super) fn cost_line(packed: &[u8]) -> Option<Box<CostLine>> {
+    pack::read::<In<CostLine>>(packed).ok().map(|read| Box::new(read.b))
 }
 
 #[cfg(test)]
@@ -210,11 +211,11 @@ mod tests {
     use super::*;
 
     fn round(record: &Record) -> Record {
-        let mut json = Vec::new();
-        encode(record, &mut json).unwrap();
+        let mut packed = Vec::new();
+        encode(record, &mut packed).unwrap();
         let columns =
             Columns { source: &record.source, id: &record.id, kind: record.body.kind(), seq: record.seq, deleted: record.deleted, seen: 0 };
-        decode(columns, &json)
+        decode(columns, &packed)
     }
 
     #[test]
@@ -236,7 +237,9 @@ mod tests {
     #[test]
     fn a_body_this_version_cannot_read_is_kept_as_other() {
         let columns = Columns { source: "s", id: "1", kind: Kind::Annotation, seq: 0, deleted: false, seen: 0 };
-        let record = decode(columns, br#"{"e":{"team":"t"},"b":{"annotation_kind":7}}"#);
+        let mut packed = Vec::new();
+        pack::write(&serde_json::json!({"e": {"team": "t"}, "b": {"annotation_kind": 7}}), &mut packed).unwrap();
+        let record = decode(columns, &packed);
         assert_eq!((record.body, record.team.as_deref()), (Body::Other, Some("t")));
         assert_eq!(kind(999), Kind::Other);
         assert_eq!(kind(-1), Kind::Other);

@@ -12,7 +12,7 @@ use crate::{
         window::{Window, from_millis, millis},
     },
     kpi::live::{PROBE_LATENCY, ProbePoint, Sums, fold_probe_latency, fold_probes, fold_samples},
-    store::row,
+    store::{pack, row},
 };
 
 /// Minutes older than this are not worth folding: only their hours are kept.
@@ -220,7 +220,7 @@ impl Family<'_> {
             let id: i64 = s.get(0)?;
             let mut rows = find.query(params![id, from - self.lookback(id, from)?, to])?;
             while let Some(r) = rows.next()? {
-                let point: Point = serde_json::from_slice(r.get_ref(1)?.as_blob()?).map_err(|_| crate::store::read::damaged("point"))?;
+                let point: Point = pack::read(r.get_ref(1)?.as_blob()?).map_err(|_| crate::store::read::damaged("point"))?;
                 let at = from_millis(r.get(0)?);
                 match point.body(&ident) {
                     Body::Probe(p) => probes.push((at, p)),
@@ -246,7 +246,7 @@ impl Family<'_> {
         let mut find =
             self.conn.prepare_cached("SELECT body FROM raw WHERE series = ?1 AND ts < ?2 AND deleted = 0 ORDER BY ts DESC LIMIT 1")?;
         let body: Option<Vec<u8>> = find.query_row(params![series, from], |r| r.get(0)).optional()?;
-        let point: Point = body.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+        let point: Point = body.and_then(|b| pack::read(&b).ok()).unwrap_or_default();
         let probe = Probe { interval_s: point.interval_s, ..Probe::default() };
         Ok(ProbePoint::of(from_millis(from), &probe).reach().num_milliseconds().clamp(0, LONGEST_REACH))
     }
