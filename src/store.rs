@@ -143,7 +143,7 @@ pub struct RowQuery {
 /// Records read in one go when working off what was put off; larger partitions are still done whole.
 const SLICE: usize = 20_000;
 
-/// Records in one commit for which a large cache pays.
+/// Records in one commit for which more room pays.
 const MANY: usize = 10_000;
 
 /// The writing side. One per file; a second one gets [`StoreError::Busy`].
@@ -153,8 +153,8 @@ pub struct Store {
     path: PathBuf,
     /// Held, never used: dropping it lets the next writer in.
     _lock: File,
-    /// Memory for pages in force, as SQLite says it.
-    cache: i64,
+    /// Given to SQLite at present.
+    room: open::Room,
     held: Held,
 }
 
@@ -182,7 +182,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (conn, lock) = open::writer(path)?;
         let state = State::load(&conn).map_err(|e| open::fault(path, "reading", &e))?;
-        Ok(Self { conn, path: path.to_owned(), _lock: lock, cache: open::USUAL_CACHE, held: Held { state, zone: Tz::UTC, basis: None } })
+        Ok(Self { conn, path: path.to_owned(), _lock: lock, room: open::USUAL, held: Held { state, zone: Tz::UTC, basis: None } })
     }
 
     /// The zone whose calendar days costs are split into. Costs are folded again when it changes.
@@ -214,7 +214,7 @@ impl Store {
         derive_now: bool,
     ) -> Result<Committed, StoreError> {
         let many = batches.iter().map(|b| b.records.len()).sum::<usize>() > MANY;
-        self.cache(if many { open::LARGE_CACHE } else { open::USUAL_CACHE })?;
+        self.give(if many { open::LARGE } else { open::USUAL })?;
         self.transaction("writing", |held, tx| {
             let mut touched = Touched::default();
             for batch in batches {
@@ -248,10 +248,10 @@ impl Store {
     }
 
     /// Pages kept from one large commit are what the next one needs; whoever comes after them gives the memory back.
-    fn cache(&mut self, kib: i64) -> Result<(), StoreError> {
-        if self.cache != kib {
-            self.conn.pragma_update(None, "cache_size", kib).map_err(|e| open::fault(&self.path, "writing", &e))?;
-            self.cache = kib;
+    fn give(&mut self, room: open::Room) -> Result<(), StoreError> {
+        if self.room != room {
+            open::give(&self.conn, room).map_err(|e| open::fault(&self.path, "writing", &e))?;
+            self.room = room;
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Store {
     pub fn derive_pending(&mut self, roster: &Roster, rules: &Rules, now: Time) -> Result<bool, StoreError> {
         let unchanged = self.held.basis.as_ref().is_some_and(|b| b.configured == *roster && b.rules == *rules);
         if unchanged && !pending(&self.conn, now).map_err(|e| open::fault(&self.path, "reading", &e))? {
-            self.cache(open::USUAL_CACHE)?;
+            self.give(open::USUAL)?;
             return Ok(false);
         }
         self.transaction("writing", |held, tx| {

@@ -5,6 +5,7 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
+    sync::mpsc,
 };
 
 use chrono::Datelike;
@@ -13,6 +14,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::{
     live,
     names::{Names, Space},
+    pack::PackError,
     partition::Ties,
     restated, row,
 };
@@ -63,8 +65,8 @@ pub(super) fn month(ts_ms: i64) -> i64 {
     i64::from(at.year()) * 12 + i64::from(at.month0())
 }
 
-/// Records in one go that are worth sorting.
-const LARGE: usize = 1_000;
+/// Records packed in one go; a batch of more than these is worth sorting, and packing beside the writing.
+const PORTION: usize = 1_000;
 
 /// Take records in.
 pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
@@ -80,19 +82,43 @@ pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now
         update: conn.prepare_cached(
             "UPDATE record SET kind = ?2, ts = ?3, rev = ?4, seq = ?5, deleted = ?6, home = ?7, seen = ?8, body = ?9 WHERE row = ?1",
         )?,
-        body: Vec::with_capacity(1024),
     };
     // In a large batch neighbours in the index come one after the other: each of its pages is then touched once. Stable,
     // so that records without any revision still count as they come.
     let (points, rows): (Vec<&Record>, Vec<&Record>) = records.iter().partition(|r| matches!(r.body, Body::Probe(_) | Body::Sample(_)));
     let mut order: Vec<(i64, &Record)> = rows.into_iter().map(|r| (row::hash(&r.id), r)).collect();
-    if order.len() > LARGE {
+    if order.len() > PORTION {
         order.sort_by_key(|(hash, _)| *hash);
     }
-    for (hash, record) in order {
-        ingest.one(state, record, hash, now, touched)?;
-    }
+    packed(&order, |(hash, record), body| ingest.one(state, record, body, *hash, now, touched))?;
     live::take(conn, &mut state.series, &points, now, touched)
+}
+
+/// Hand each record to `each` with its packed body; of a large batch the next portion is packed by a thread of its own
+/// meanwhile.
+fn packed(order: &[(i64, &Record)], mut each: impl FnMut(&(i64, &Record), &[u8]) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let pack = |portion: &[(i64, &Record)]| -> Result<(Vec<u8>, Vec<usize>), PackError> {
+        let (mut bytes, mut ends) = (Vec::with_capacity(portion.len() * 400), Vec::with_capacity(portion.len()));
+        for (_, record) in portion {
+            row::encode(record, &mut bytes)?;
+            ends.push(bytes.len());
+        }
+        Ok((bytes, ends))
+    };
+    let mut hand_out = |portion: &[(i64, &Record)], packed: Result<(Vec<u8>, Vec<usize>), PackError>| {
+        let (bytes, ends) = packed.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        let mut from = 0;
+        portion.iter().zip(ends).try_for_each(|(one, end)| each(one, &bytes[std::mem::replace(&mut from, end)..end]))
+    };
+    if order.len() <= PORTION {
+        return hand_out(order, pack(order));
+    }
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(2);
+        // It ends when there is nothing left to pack, or nobody left who wants it.
+        scope.spawn(move || order.chunks(PORTION).try_for_each(|portion| send.send(pack(portion))));
+        order.chunks(PORTION).zip(receive).try_for_each(|(portion, packed)| hand_out(portion, packed))
+    })
 }
 
 struct Ingest<'c> {
@@ -102,7 +128,6 @@ struct Ingest<'c> {
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
     update: CachedStatement<'c>,
-    body: Vec<u8>,
 }
 
 /// A stored row, as far as it matters to its successor.
@@ -119,16 +144,22 @@ struct Old {
 }
 
 impl Ingest<'_> {
-    fn one(&mut self, state: &mut State, record: &Record, hash: i64, now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
+    fn one(
+        &mut self,
+        state: &mut State,
+        record: &Record,
+        body: &[u8],
+        hash: i64,
+        now: Time,
+        touched: &mut Touched,
+    ) -> rusqlite::Result<()> {
         let source = state.names.id(self.conn, Space::Source, &record.source)?;
         let mut rev = row::nanos(record.revision().0);
         if record.deleted && rev == i64::MIN {
             // A bare tombstone claims no time: it is about what is known now.
             rev = row::nanos(record.observed_at.or(Some(now)));
         }
-        self.body.clear();
-        row::encode(record, &mut self.body).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-        let old = self.old(hash, source, record, rev)?;
+        let old = self.old(hash, source, record, rev, body)?;
         if old.as_ref().is_some_and(|o| o.order != Ordering::Greater) {
             touched.unchanged += 1;
             return Ok(());
@@ -168,10 +199,10 @@ impl Ingest<'_> {
                 if record.deleted {
                     self.conn.prepare_cached("DELETE FROM derived WHERE row = ?1")?.execute([old.row])?;
                 }
-                self.update.execute(params![old.row, kind, ts, rev, record.seq, record.deleted, home, seen, self.body])?;
+                self.update.execute(params![old.row, kind, ts, rev, record.seq, record.deleted, home, seen, body])?;
             }
             None => {
-                self.insert.execute(params![hash, source, record.id, kind, ts, rev, record.seq, record.deleted, home, seen, self.body])?;
+                self.insert.execute(params![hash, source, record.id, kind, ts, rev, record.seq, record.deleted, home, seen, body])?;
             }
         }
         if row::DELIVERY.contains(&row::kind(kind)) {
@@ -183,7 +214,7 @@ impl Ingest<'_> {
     /// The stored row of this identity. Revisions order by time, then `seq`, then tombstones first, then by content, so
     /// that of two different records with one revision the same one wins in whatever order they arrive. Records that
     /// claim no time at all are taken as they come.
-    fn old(&mut self, hash: i64, source: i64, record: &Record, rev: i64) -> rusqlite::Result<Option<Old>> {
+    fn old(&mut self, hash: i64, source: i64, record: &Record, rev: i64, body: &[u8]) -> rusqlite::Result<Option<Old>> {
         let mut rows = self.find.query([hash])?;
         while let Some(r) = rows.next()? {
             if r.get::<_, i64>(1)? != source || r.get_ref(2)?.as_str()? != record.id {
@@ -191,7 +222,7 @@ impl Ingest<'_> {
             }
             let (old_rev, old_seq, deleted): (i64, i64, bool) = (r.get(3)?, r.get(4)?, r.get(5)?);
             let order = (rev, record.seq, record.deleted).cmp(&(old_rev, old_seq, deleted)).then_with(|| {
-                let content = self.body.as_slice().cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
+                let content = body.cmp(r.get_ref(9).and_then(|b| Ok(b.as_blob()?)).unwrap_or_default());
                 if rev == i64::MIN && content != Ordering::Equal { Ordering::Greater } else { content }
             });
             let kind = r.get(6)?;
@@ -221,17 +252,17 @@ fn home(conn: &Connection, names: &mut Names, record: &Record) -> rusqlite::Resu
         Body::Incident(i) => i.services.first().map(String::as_str),
         _ => None,
     };
-    if let Some(service) = named(&record.service).or(of_incident) {
+    if let Some(service) = named(record.service.as_ref()).or(of_incident) {
         return names.id(conn, Space::Service, service);
     }
-    match named(&record.repo) {
+    match named(record.repo.as_ref()) {
         Some(repo) => names.id(conn, Space::Repo, repo),
         None => Ok(0),
     }
 }
 
-fn named(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|t| !t.is_empty())
+fn named(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|t| !t.is_empty())
 }
 
 /// Tie what the record connects.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, params};
 
 /// What a name names; spaces keep a service and a repository of one name apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
     Source = 0,
     Service = 1,
@@ -25,7 +25,8 @@ impl Space {
 /// The dictionary, held in memory: hundreds of names, thousands at most.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    ids: HashMap<Space, HashMap<Arc<str>, i64>>,
+    /// By space.
+    ids: [HashMap<Arc<str>, i64>; 3],
     texts: HashMap<i64, (Space, Arc<str>)>,
 }
 
@@ -42,11 +43,11 @@ impl Names {
 
     fn put(&mut self, id: i64, space: Space, text: Arc<str>) {
         self.texts.insert(id, (space, Arc::clone(&text)));
-        self.ids.entry(space).or_default().insert(text, id);
+        self.ids[space as usize].insert(text, id);
     }
 
     pub(super) fn find(&self, space: Space, text: &str) -> Option<i64> {
-        self.ids.get(&space)?.get(text).copied()
+        self.ids[space as usize].get(text).copied()
     }
 
     /// The number of a name, given one when it is new.
@@ -76,7 +77,7 @@ impl Names {
 
     /// All texts of a space, sorted.
     pub(super) fn all(&self, space: Space) -> Vec<String> {
-        let mut all: Vec<String> = self.ids.get(&space).into_iter().flat_map(|m| m.keys()).map(ToString::to_string).collect();
+        let mut all: Vec<String> = self.ids[space as usize].keys().map(ToString::to_string).collect();
         all.sort();
         all
     }

@@ -83,9 +83,24 @@ fn immutable(path: &Path, flags: OpenFlags) -> Option<rusqlite::Result<(Connecti
     Some(open())
 }
 
-/// Memory for pages, in KiB (negative is SQLite's way to say so): usually, and while history streams in.
-pub(super) const USUAL_CACHE: i64 = -12_000;
-pub(super) const LARGE_CACHE: i64 = -96_000;
+/// Room for pages in memory (KiB; negative is SQLite's way to say so) and in the log before it is worked into the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    cache: i64,
+    log_pages: i64,
+}
+
+/// Usually.
+pub(super) const USUAL: Room = Room { cache: -12_000, log_pages: 4_000 };
+/// While history streams in: every batch touches most pages of the indices, which are then written to the file once for
+/// several batches.
+pub(super) const LARGE: Room = Room { cache: -96_000, log_pages: 16_000 };
+
+/// Let SQLite have that room.
+pub(super) fn give(conn: &Connection, room: Room) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", room.cache)?;
+    conn.pragma_update(None, "wal_autocheckpoint", room.log_pages)
+}
 
 fn version(conn: &Connection) -> rusqlite::Result<usize> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
@@ -95,13 +110,12 @@ fn version(conn: &Connection) -> rusqlite::Result<usize> {
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    // A record is near a kilobyte; both only count while the file is new.
+    // Both only count while the file is new.
     conn.pragma_update(None, "page_size", 8_192)?;
     conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
-    conn.pragma_update(None, "cache_size", USUAL_CACHE)?;
+    give(conn, USUAL)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

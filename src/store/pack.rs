@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn bytes_that_nest_without_end_are_refused() {
-        assert!(read::<Value>(&[LIST; 100_000]).is_err());
-        assert!(read::<serde::de::IgnoredAny>(&[MAP; 100_000]).is_err());
+        assert!(read::<Value>(&vec![LIST; 100_000]).is_err());
+        assert!(read::<serde::de::IgnoredAny>(&vec![MAP; 100_000]).is_err());
         assert!(read::<Value>(&[LIST, TEXT, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
         assert!(read::<Value>(&[NULL, NULL]).is_err(), "something follows");
     }
