@@ -12,7 +12,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use quarterdeck::{
     config::Config,
-    domain::{value::Scope, window::Window},
+    domain::{team::Roster, value::Scope, window::Window},
     engine::look,
     kpi::{board::Look, fact::Measure},
     ledger::Rules,
@@ -57,6 +57,43 @@ fn config() -> Config {
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn organisation_28_days(bencher: divan::Bencher) {
     let (reader, config) = (Reader::open(&store()).expect("a reader"), config());
+    bencher.bench_local(|| look::load(&reader, &config, &Look::default(), company::now()).expect("a board"));
+}
+
+/// The same with the page of a metric open: the one with most facts.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn organisation_lead_time(bencher: divan::Bencher) {
+    let (reader, config) = (Reader::open(&store()).expect("a reader"), config());
+    let look = Look { focus: Some("lead_time.median"), ..Look::default() };
+    bencher.bench_local(|| look::load(&reader, &config, &look, company::now()).expect("a board"));
+}
+
+/// The same for one team.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn one_team_28_days(bencher: divan::Bencher) {
+    let (reader, config) = (Reader::open(&store()).expect("a reader"), config());
+    let look = Look { scope: Scope::Team("team-7".into()), ..Look::default() };
+    bencher.bench_local(|| look::load(&reader, &config, &look, company::now()).expect("a board"));
+}
+
+/// A board of a thousand live series with a point an hour over the two windows.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn a_thousand_live_series(bencher: divan::Bencher) {
+    let series = if company::size().deployments > 5_000 { 1_000 } else { 20 };
+    let path = std::env::temp_dir().join(format!("quarterdeck-bench-live-{series}.db"));
+    let done = path.with_extension("done");
+    if !done.exists() {
+        let _ = std::fs::remove_file(&path);
+        let mut store = Store::open(&path).expect("a new store");
+        let mut records = company::points_every(3_600_000, series, 56 * 24).peekable();
+        while records.peek().is_some() {
+            let incoming = Incoming { source: "bench".into(), records: records.by_ref().take(50_000).collect(), cursor: None };
+            store.commit(&[incoming], &Roster::default(), &Rules::default(), company::now(), false).expect("a commit");
+        }
+        while store.derive_pending(&Roster::default(), &Rules::default(), company::now()).expect("derivation") {}
+        std::fs::write(done, "").expect("a mark");
+    }
+    let (reader, config) = (Reader::open(&path).expect("a reader"), config());
     bencher.bench_local(|| look::load(&reader, &config, &Look::default(), company::now()).expect("a board"));
 }
 

@@ -178,9 +178,14 @@ fn incident(dice: &mut Dice, n: u64, service: u64, after: i64) -> Record {
 
 /// Points of `series` live series, one per quarter of a minute, ending now.
 pub fn points(series: u64, each: u64) -> impl Iterator<Item = Record> {
+    points_every(15_000, series, each)
+}
+
+/// The same with another time between the points of a series.
+pub fn points_every(step_ms: i64, series: u64, each: u64) -> impl Iterator<Item = Record> {
     let mut dice = Dice::new(11);
     (0..each).flat_map(move |n| {
-        let ms = NOW_MS - (each - n) as i64 * 15_000;
+        let ms = NOW_MS - (each - n) as i64 * step_ms;
         (0..series)
             .map(|s| {
                 let body = if s % 10 == 0 {

@@ -188,8 +188,7 @@ impl Observed {
 
 /// Anybody's, not only the scope's.
 fn first_event(query: &Query<'_>, measure: Measure, window: Window) -> Option<Time> {
-    let first = |track: &Track| Some(track.within(window)).filter(|span| !span.is_empty()).map(|span| track.event(span.start).at_ms());
-    query.facts.events.of(measure).iter().filter_map(|track| first(track)).min().map(from_millis)
+    query.facts.events.of(measure).iter().filter_map(|track| track.first_within(window)).min().map(from_millis)
 }
 
 fn feeds(record: &Record, kind: &str) -> bool {

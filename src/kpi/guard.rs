@@ -24,6 +24,7 @@ use crate::{
     domain::{
         defined::{Fold, Over},
         value::{Datum, Judgement, Reading},
+        window::millis,
     },
 };
 
@@ -212,9 +213,10 @@ fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
     let out_of_it = flag::FIRST | flag::NEGATIVE | flag::NO_START;
     let machine = if query.settings.include_bots { 0 } else { flag::BOT };
     let members = Members::within(query, measure, query.window);
+    let as_of = millis(query.settings.as_of);
     members
         .every((members.most() / MANY).max(1))
-        .filter(|m| !m.has(out_of_it | machine) && m.event.at() <= query.settings.as_of)
+        .filter(|m| !m.has(out_of_it | machine) && m.event.at_ms() <= as_of)
         .filter_map(|m| m.event.values().get(which).copied())
         .collect()
 }

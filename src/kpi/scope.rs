@@ -93,6 +93,7 @@ impl<'a> Whose<'a> {
     /// Whether a fact of a track that the scope has a share of counts. What another service's fact stands for already
     /// counts for its own service only.
     #[must_use]
+    #[inline]
     pub fn takes(&self, event: EventRef<'_>) -> bool {
         match self.by {
             By::Service(_) => true,

@@ -1,6 +1,9 @@
 //! From facts and rows to a board. Pure; costs what the view is wide.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+};
 
 use chrono::Duration;
 
@@ -80,10 +83,23 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
-/// Make the board.
+/// Make the board. The tables of teams and services take as long as everything else, so they have a thread of their own.
 #[must_use]
 pub fn build(m: &Material<'_>) -> Board {
     let window = window(m.look, m.settings.as_of);
+    let tables = || (teams(m, window), services(m, window));
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().name("tables".into()).spawn_scoped(scope, tables);
+        let board = without_tables(m, window);
+        let (teams, services) = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => tables(),
+        };
+        Board { teams, services, ..board }
+    })
+}
+
+fn without_tables(m: &Material<'_>, window: Window) -> Board {
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
     let earlier = earlier(&query);
     let catalogue = &m.settings.catalogue;
@@ -135,8 +151,8 @@ pub fn build(m: &Material<'_>) -> Board {
         unfed: catalogue.all().filter(|k| !fed(k.id, catalogue, m.seen)).map(|k| k.id).collect(),
         series,
         series_before,
-        teams: teams(m, window),
-        services: services(m, window),
+        teams: Vec::new(),
+        services: Vec::new(),
         markers: markers(&deployments, &incidents, m.facts, window),
         open_incidents: open,
         incidents: incidents.into_iter().filter(|r| window.contains(r.at) || r.tags.iter().any(|t| t == "open")).collect(),

@@ -64,6 +64,12 @@ impl Track {
         from..self.first_at(millis(window.to)).max(from)
     }
 
+    /// When the first fact of a window happened, in milliseconds since the epoch.
+    #[must_use]
+    pub fn first_within(&self, window: Window) -> Option<i64> {
+        self.at.get(self.first_at(millis(window.from))).copied().filter(|at| *at < millis(window.to))
+    }
+
     fn first_at(&self, ms: i64) -> usize {
         self.at.partition_point(|at| *at < ms)
     }
@@ -223,10 +229,10 @@ impl Events {
         }
     }
 
-    /// Facts have keys, so that lists of them can be made.
+    /// Facts have keys, so that lists of them can be made. All have, or none: they were loaded by one question.
     #[must_use]
     pub fn are_keyed(&self) -> bool {
-        self.all().any(|(_, track)| track.is_keyed())
+        self.all().next().is_some_and(|(_, track)| track.is_keyed())
     }
 }
 
