@@ -1,7 +1,7 @@
 //! Reading: facts of a span, rows, what was derived, on a connection of its own that never blocks the writer.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -112,6 +112,32 @@ fn found(view: &View<'_>, span: i64, measure: Measure, window: Window) -> Vec<Ra
     (0..first.min(end)).filter(matters).map(|i| i..i + 1).chain([inside]).collect()
 }
 
+/// Which of a chunk's lists of owners name one of these teams (none: anybody).
+fn theirs(view: &View<'_>, teams: &[String]) -> Vec<bool> {
+    let named = |owners: &Owners| teams.is_empty() || owners.iter().any(|(team, _)| teams.iter().any(|t| **t == **team));
+    view.owners.iter().map(named).collect()
+}
+
+/// Rows of deployments and incidents that facts say are none of the teams asked for: most of what a list of one team's
+/// would otherwise read to no end.
+fn foreign(conn: &Connection, query: &RowQuery) -> rusqlite::Result<HashSet<i64>> {
+    let mut out = HashSet::new();
+    let Some(window) = query.window.filter(|_| !query.teams.is_empty()) else { return Ok(out) };
+    let mut interned = Interned::default();
+    for (kind, measure) in [(Kind::Deployment, Measure::Deployment), (Kind::Incident, Measure::Incident)] {
+        if !wants(query, kind) {
+            continue;
+        }
+        for packed in chunks(conn, measure, window, None)? {
+            let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+            let theirs = theirs(&view, &query.teams);
+            let others = found(&view, packed.span, measure, window).into_iter().flatten();
+            out.extend(others.filter(|i| theirs.get(view.owner(*i)) == Some(&false)).map(|i| view.row(i)));
+        }
+    }
+    Ok(out)
+}
+
 /// Keys of the newest facts of a measure in a window that have this flag (0: any) and belong to one of these teams (none:
 /// to anybody), newest first, and how many there are in all. Looks up only the keys it gives.
 pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) -> rusqlite::Result<(Vec<String>, u64)> {
@@ -119,8 +145,7 @@ pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) 
     let (mut interned, mut total, mut rows) = (Interned::default(), 0, Vec::new());
     for packed in chunks(conn, query.measure, query.window, place)? {
         let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
-        let wanted = |owners: &Owners| query.teams.is_empty() || owners.iter().any(|(team, _)| query.teams.iter().any(|t| **t == **team));
-        let wanted: Vec<bool> = view.owners.iter().map(wanted).collect();
+        let wanted = theirs(&view, query.teams);
         let is_mine = |i: &usize| wanted.get(view.owner(*i)) == Some(&true) && view.flags(*i) & query.flag == query.flag;
         let mine = found(&view, packed.span, query.measure, query.window).into_iter().flatten().filter(is_mine);
         let before = rows.len();
@@ -258,8 +283,12 @@ pub(super) fn rows(
     }
     let configured = query.roster.clone().unwrap_or_default();
     let mut owners = Attributor::new(&configured);
+    let foreign = foreign(conn, query)?;
     let mut find = conn.prepare_cached("SELECT source, id, kind, seq, seen, body, home FROM record WHERE row = ?1")?;
     for (ts, place) in places {
+        if matches!(place, Place::Record(at) if foreign.contains(&at)) {
+            continue;
+        }
         let record = match place {
             Place::Record(at) => find.query_row([at], |r| record(names, r))?,
             Place::Point(series) => match live::record(conn, series, ts)? {

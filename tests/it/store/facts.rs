@@ -1,19 +1,19 @@
 //! What the store derives equals what the ledger derives in memory from all records at once, whatever the order, the
 //! batches, the moment of derivation and the window.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::{prelude::*, sample::Index};
 use quarterdeck::{
     domain::{
         Time,
-        record::{Body, Change, ChangeCommit, Commit, DeployStatus, Deployment, Incident, Record},
+        record::{Body, Change, ChangeCommit, Commit, DeployStatus, Deployment, Incident, Kind, Record},
         team::{Owned, Roster, Subject, Team},
         window::{Window, from_millis},
     },
     kpi::fact::{self, Event, EventRef, Measure},
     ledger::{self, Derived, Rules},
-    store::{FactQuery, Incoming, Store},
+    store::{FactQuery, Incoming, RowQuery, Store},
 };
 
 use super::{at, place};
@@ -224,6 +224,14 @@ proptest! {
             }
             prop_assert_eq!(in_order(stored.of(measure).map(EventRef::to_event).collect()), in_order(wanted), "{:?}", measure);
         }
+        let rows = |teams: &[&str]| {
+            let teams = teams.iter().map(|t| (*t).to_owned()).collect();
+            let kinds = vec![Kind::Deployment, Kind::Incident];
+            let query = RowQuery { kinds, window: Some(window), teams, roster: Some(Arc::new(roster())), ..RowQuery::default() };
+            reader.rows(&query).unwrap().iter().map(Record::key).collect::<Vec<_>>()
+        };
+        let red = |key: &String| derived.attributions[key].shares.iter().any(|s| s.team == "red");
+        prop_assert_eq!(rows(&["red"]), rows(&[]).into_iter().filter(red).collect::<Vec<_>>(), "rows of one team");
         let keys: Vec<String> = ledger::newest(&stream).map(Record::key).collect();
         prop_assert_eq!(sorted(reader.derived(&keys).unwrap()), sorted(derived));
     }
