@@ -27,7 +27,7 @@ use crate::{
         },
         cost,
         defined::labelled,
-        fact::{Bucket, Facts, Measure, flag},
+        fact::{Bucket, EventRef, Facts, Measure, flag},
         room::{self, Room},
         why::Why,
     },
@@ -242,19 +242,24 @@ pub fn sources(reader: &Reader, now: Time) -> Result<Vec<Arc<Record>>, StoreErro
 /// when and where they were.
 fn name_members(reader: &Reader, why: &mut Why) -> Result<(), StoreError> {
     let measure = FOUND.iter().find(|f| why.metric.starts_with(f.prefix)).and_then(|f| f.by).unwrap_or(Measure::Deployment);
-    let find = |measure: Measure, at: Time, service: &str| -> Result<Option<String>, StoreError> {
+    // Several facts may share an instant (the changes of one deployment): the value tells them apart, and none is named twice.
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    let mut find = |measure: Measure, at: Time, service: &str, value: Option<f64>| -> Result<Option<String>, StoreError> {
         let service = (!service.is_empty()).then(|| service.to_owned());
         let query = FactQuery { measures: vec![measure], keys: true, service, ..FactQuery::default() };
         let found = reader.facts(&query, Window::new(at, at + Duration::milliseconds(1)))?;
-        Ok(found.of(measure).next().map(|e| e.key().to_owned()).filter(|k| !k.is_empty()))
+        let same = |e: &EventRef<'_>| value.is_none_or(|v| e.values().first().is_none_or(|own| *own == v));
+        let key = found.of(measure).filter(same).map(|e| e.key().to_string()).find(|k| !k.is_empty() && !named.contains(k));
+        named.extend(key.clone());
+        Ok(key)
     };
     for member in why.members.iter_mut().filter(|m| m.key.is_empty()) {
         if let Some(at) = member.at {
-            member.key = find(measure, at, &member.service)?.unwrap_or_default();
+            member.key = find(measure, at, &member.service, member.value)?.unwrap_or_default();
         }
     }
     for suspect in why.suspected.iter_mut().flat_map(|s| &mut s.suspects).filter(|s| s.key.is_empty()) {
-        suspect.key = find(Measure::Deployment, suspect.at, &suspect.service)?.unwrap_or_default();
+        suspect.key = find(Measure::Deployment, suspect.at, &suspect.service, None)?.unwrap_or_default();
     }
     Ok(())
 }

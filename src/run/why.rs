@@ -67,7 +67,7 @@ fn write(why: &Why, all: bool, zone: Tz, out: &mut dyn Write) -> Result<(), Stop
     let span = |w: crate::domain::window::Window| format!("{} to {}", when::show(w.from, zone), when::show(w.to, zone));
     writeln!(out, "{}, before that {}", span(why.window), span(why.before))?;
     if let Some(guard) = &why.guard {
-        let p = guard.p.map(|p| format!(", p {p:.3}")).unwrap_or_default();
+        let p = guard.p.map(|p| if p < 0.001 { ", p < 0.001".to_owned() } else { format!(", p {p:.3}") }).unwrap_or_default();
         let verdict = match guard.verdict {
             "significant" => "more than chance",
             "insufficient" => "too little to judge",
@@ -138,13 +138,13 @@ fn write_cut(cut: &Cut, unit: &str, out: &mut dyn Write) -> Result<(), Stop> {
             s.covered * 100.0
         )?;
     }
-    let mut rows = Table::new(&["  group", "accounts for", "rate", "mix", "before", "now", "n"]);
+    let mut rows = Table::new(&["group", "accounts for", "rate", "mix", "before", "now", "n"]);
     for part in cut.parts.iter().take(PARTS) {
-        rows.row(line(part, unit, "  "));
+        rows.row(line(part, unit));
         if let Some(inside) = &part.inside {
             for nested in inside.parts.iter().take(INSIDE) {
-                let mut cells = line(nested, unit, "    ");
-                cells[0] = format!("    {}: {}", inside.by, nested.name);
+                let mut cells = line(nested, unit);
+                cells[0] = format!("· {}: {}", inside.by, nested.name);
                 rows.row(cells);
             }
         }
@@ -157,17 +157,21 @@ fn write_cut(cut: &Cut, unit: &str, out: &mut dyn Write) -> Result<(), Stop> {
     Ok(())
 }
 
-fn line(part: &Part, unit: &str, indent: &str) -> [String; 7] {
+fn line(part: &Part, unit: &str) -> [String; 7] {
     let maybe =
         |v: Option<f64>, sign: bool| v.map_or_else(String::new, |v| if sign { signed(v, unit) } else { table::datum(&v.into(), unit) });
     [
-        format!("{indent}{}", part.name),
+        part.name.clone(),
         signed(part.contribution, unit),
         maybe(part.rate, true),
         maybe(part.mix, true),
         maybe(part.before.value, false),
         maybe(part.now.value, false),
-        format!("{} -> {}", table::datum(&part.before.n.into(), ""), table::datum(&part.now.n.into(), "")),
+        if part.before.n + part.now.n > 0.0 {
+            format!("{} -> {}", table::datum(&part.before.n.into(), ""), table::datum(&part.now.n.into(), ""))
+        } else {
+            String::new()
+        },
     ]
 }
 

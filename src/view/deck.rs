@@ -215,6 +215,10 @@ pub(super) fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
         return;
     }
     let mut x = heading.right() - wide;
+    // over whatever the heading says there
+    let focused = !hidden.contains(&canvas.app.level().part());
+    let (sign, style) = if focused { (canvas.glyphs.heavy, canvas.theme.accent) } else { (canvas.glyphs.rule, canvas.theme.dim) };
+    canvas.fill(Rect { x, width: wide, height: 1, ..heading }, sign, style);
     x += canvas.text(x, heading.y, 5, " tab:", canvas.theme.dim);
     for (name, part) in names.iter().zip(hidden) {
         let text = format!(" {name} ");

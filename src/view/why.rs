@@ -236,9 +236,9 @@ fn contribution(canvas: &mut Canvas<'_>, spot: Rect, by: &str, part: &Part, larg
     x += amount_cells + 2;
     let side = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| side_value(canvas, metric, v, board));
     let sides = format!("{} {} {}", side(part.before.value), canvas.glyphs.arrow, side(part.now.value));
-    let n = format!("n {}", number::count(part.now.n));
+    let n = if part.now.n > 0.0 { format!("n {}", number::count(part.now.n)) } else { String::new() };
     let mix = part.mix.filter(|m| m.abs() * 2.0 > part.contribution.abs()).map_or("", |_| "mostly mix");
-    for words in [sides.as_str(), n.as_str(), mix] {
+    for words in [sides.as_str(), &n, mix] {
         let cells = canvas.width(words);
         if words.is_empty() || x + cells > spot.right() {
             continue;

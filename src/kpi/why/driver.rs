@@ -58,8 +58,9 @@ fn fact(reading: &Reading, name: &str) -> Option<f64> {
     reading.facts.get(name).and_then(Datum::as_f64)
 }
 
+/// A factor has no sample of its own.
 fn side(value: f64) -> Side {
-    Side { value: Some(value), n: value }
+    Side { value: Some(value), n: 0.0 }
 }
 
 fn factors(by: &str, how: &'static str, names: [&str; 2], parts: [f64; 2], values: [Pair; 2]) -> Cut {
