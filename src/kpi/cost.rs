@@ -414,6 +414,35 @@ fn amounts_in<'a>(query: &Query<'a>, window: Window, amount: Amount) -> Option<A
     Some(out)
 }
 
+/// What was used and what it cost, over one window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Priced {
+    /// In the unit of the group.
+    pub quantity: f64,
+    /// In the billing currency.
+    pub charged: f64,
+    /// In the reporting currency.
+    pub reported: f64,
+}
+
+/// A window's charges by service, unit and billing currency; without a unit, those whose bill names no quantity.
+pub(super) fn priced(query: &Query<'_>, amount: Amount) -> Option<BTreeMap<(String, String, String), Priced>> {
+    let window = until_now(query);
+    let mut out: BTreeMap<(String, String, String), Priced> = BTreeMap::new();
+    for (cost, reported) in amounts(query, amount)? {
+        let part = cost.span.intersect(&window);
+        let whole = cost.span.seconds();
+        let share = if whole > 0.0 { part.seconds() / whole } else { 1.0 };
+        let measured = cost.quantity > Decimal::ZERO && !cost.unit.is_empty();
+        let unit = if measured { cost.unit.to_string() } else { String::new() };
+        let group = out.entry((cost.service.to_string(), unit, cost.currency.to_string())).or_default();
+        group.quantity += if measured { float(cost.quantity) * share } else { 0.0 };
+        group.charged += float(accrued(amount.of(cost), cost.span, part));
+        group.reported += reported;
+    }
+    Some(out)
+}
+
 /// What cost per user is made of: the charges of its months, and the users of the same months.
 pub(super) fn per_user_parts<'a>(query: &Query<'a>) -> Option<(Amounts<'a>, f64)> {
     let reading = per_user(query);

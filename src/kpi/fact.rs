@@ -259,6 +259,10 @@ pub struct Cost {
     pub effective: Decimal,
     /// Cash, by charge period.
     pub billed: Decimal,
+    /// What was used, in `unit`; 0 where the bill does not say, or where the charge was shared out.
+    pub quantity: Decimal,
+    /// Unit of `quantity`, empty when none.
+    pub unit: Arc<str>,
     /// Month (`YYYY-MM`) of the billing period, for the invoiced reading and exchange rates.
     pub billing_month: Arc<str>,
     /// Not final at the provider.

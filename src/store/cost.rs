@@ -41,11 +41,13 @@ struct Sort {
     estimated: bool,
     #[serde(default)]
     correction: bool,
+    #[serde(default)]
+    unit: String,
 }
 
-/// One cost: index of its sort, span (ms), effective, billed, and the key when it is one line's alone.
+/// One cost: index of its sort, span (ms), effective, billed, the key when it is one line's alone, and the quantity.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line(usize, i64, i64, Decimal, Decimal, String);
+struct Line(usize, i64, i64, Decimal, Decimal, String, Decimal);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Chunk {
@@ -103,6 +105,7 @@ type Window2 = (i64, i64);
 struct Sum {
     effective: Decimal,
     billed: Decimal,
+    quantity: Decimal,
     key: Option<String>,
     several: bool,
 }
@@ -111,6 +114,7 @@ impl Sum {
     fn add(&mut self, cost: &Cost) {
         self.effective += cost.effective;
         self.billed += cost.billed;
+        self.quantity += cost.quantity;
         self.several |= self.key.replace(cost.key.to_string()).is_some();
     }
 }
@@ -128,6 +132,7 @@ fn sort(cost: &Cost) -> Sort {
         billing_month: cost.billing_month.to_string(),
         estimated: cost.estimated,
         correction: cost.correction,
+        unit: cost.unit.to_string(),
     }
 }
 
@@ -143,7 +148,7 @@ fn write(conn: &Connection, (source, at): (i64, i64), costs: BTreeMap<(Sort, Win
         }
         (since, till) = (since.min(from), till.max(to));
         let key = sum.key.filter(|_| !sum.several).unwrap_or_default();
-        chunk.lines.push(Line(chunk.sorts.len() - 1, from, to, sum.effective, sum.billed, key));
+        chunk.lines.push(Line(chunk.sorts.len() - 1, from, to, sum.effective, sum.billed, key, sum.quantity));
     }
     let body = serde_json::to_vec(&chunk).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
     conn.prepare_cached("INSERT OR REPLACE INTO cost_chunk (source, month, since, till, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -167,7 +172,7 @@ pub(super) fn read(conn: &Connection, query: &FactQuery, window: Window) -> rusq
     while let Some(r) = rows.next()? {
         let chunk: Chunk = serde_json::from_slice(r.get_ref(0)?.as_blob()?).map_err(|_| damaged("cost chunk"))?;
         let sorts: Vec<Cost> = chunk.sorts.into_iter().map(|s| blank(s, &nothing)).collect();
-        for Line(sort, start, end, effective, billed, key) in chunk.lines {
+        for Line(sort, start, end, effective, billed, key, quantity) in chunk.lines {
             let like = sorts.get(sort).ok_or_else(|| damaged("cost chunk"))?;
             // A charge without length counts in its instant.
             let overlaps = start < to && (end > from || (start == end && start >= from));
@@ -176,7 +181,7 @@ pub(super) fn read(conn: &Connection, query: &FactQuery, window: Window) -> rusq
             }
             let key = if query.keys { Arc::from(key) } else { Arc::clone(&nothing) };
             let span = Window::new(from_millis(start), from_millis(end));
-            out.push(Cost { span, effective, billed, key, ..like.clone() });
+            out.push(Cost { span, effective, billed, quantity, key, ..like.clone() });
         }
     }
     Ok(out)
@@ -195,6 +200,8 @@ fn blank(s: Sort, nothing: &Arc<str>) -> Cost {
         currency: s.currency.into(),
         effective: Decimal::ZERO,
         billed: Decimal::ZERO,
+        quantity: Decimal::ZERO,
+        unit: s.unit.into(),
         billing_month: s.billing_month.into(),
         estimated: s.estimated,
         correction: s.correction,

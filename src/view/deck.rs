@@ -198,13 +198,13 @@ fn parts_below(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part]) {
         };
         one(canvas, spot, *part);
         if i + 1 == count {
-            others(canvas, row(spot, 0), &hidden);
+            others(canvas, row(spot, 0), *part, &hidden);
         }
     }
 }
 
 /// Parts out of sight, as buttons in a heading.
-pub(super) fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
+pub(super) fn others(canvas: &mut Canvas<'_>, heading: Rect, shown: Part, hidden: &[Part]) {
     if hidden.is_empty() || !canvas.app.filter().is_empty() {
         return;
     }
@@ -216,8 +216,11 @@ pub(super) fn others(canvas: &mut Canvas<'_>, heading: Rect, hidden: &[Part]) {
     }
     let mut x = heading.right() - wide;
     // over whatever the heading says there
-    let focused = !hidden.contains(&canvas.app.level().part());
-    let (sign, style) = if focused { (canvas.glyphs.heavy, canvas.theme.accent) } else { (canvas.glyphs.rule, canvas.theme.dim) };
+    let (sign, style) = if canvas.app.level().part() == shown {
+        (canvas.glyphs.heavy, canvas.theme.accent)
+    } else {
+        (canvas.glyphs.rule, canvas.theme.dim)
+    };
     canvas.fill(Rect { x, width: wide, height: 1, ..heading }, sign, style);
     x += canvas.text(x, heading.y, 5, " tab:", canvas.theme.dim);
     for (name, part) in names.iter().zip(hidden) {

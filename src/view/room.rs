@@ -87,7 +87,7 @@ fn one_of(canvas: &mut Canvas<'_>, area: Rect, parts: &[Part], room: &Room) {
     let shown = parts.iter().copied().find(|p| *p == focus).or_else(|| parts.first().copied()).unwrap_or(focus);
     one(canvas, area, shown, room);
     let hidden: Vec<Part> = parts.iter().copied().filter(|p| *p != shown).collect();
-    deck::others(canvas, row(area, 0), &hidden);
+    deck::others(canvas, row(area, 0), shown, &hidden);
 }
 
 fn one(canvas: &mut Canvas<'_>, area: Rect, part: Part, room: &Room) {

@@ -131,6 +131,8 @@ fn cost() -> impl Strategy<Value = Cost> {
             currency: "USD".into(),
             effective: amount,
             billed: amount,
+            quantity: Decimal::new(i64::from(used) * (cents.abs() + 1), 0),
+            unit: if used { "h" } else { "" }.into(),
             billing_month: "2026-02".into(),
             estimated: false,
             correction: false,
@@ -219,7 +221,8 @@ proptest! {
         for why in explained(&facts, &scope, window()) {
             let Some(change) = why.change() else { continue };
             let size = why.from.unwrap_or(0.0).abs().max(why.to.unwrap_or(0.0).abs());
-            for cut in why.cuts.iter().filter(|c| of_the_value(c)) {
+            let priced = why.drivers.iter().filter(|c| c.by == "price and usage");
+            for cut in why.cuts.iter().filter(|c| of_the_value(c)).chain(priced) {
                 let scale = size.max(cut.gross);
                 prop_assert!(near(cut.total, change, scale), "{} by {} ({}): {} is not {change}", why.metric, cut.by, cut.how, cut.total);
                 let sum: f64 = cut.parts.iter().map(|p| p.contribution).sum();
@@ -351,4 +354,39 @@ fn the_team_behind_a_rising_failure_rate_is_named_and_a_better_rate_with_a_worse
         assert!((got.0 - wanted.0).abs() < 1e-12 && (got.1 - wanted.1).abs() < 1e-12, "{got:?} is not {wanted:?}");
     }
     assert_eq!(why.biggest().map(|(by, p)| (by, p.name.as_str())), Some(("team", "B")));
+}
+
+#[test]
+fn a_bill_moves_by_price_and_by_usage() {
+    // DEC09: vm 100 h at 1.00 -> 150 h at 1.20, db 50 h at 2.00 -> 40 h at 2.00.
+    let one = |service: &str, days_ago: i64, hours: i64, cents: i64| {
+        let from = now() - Duration::days(days_ago);
+        let amount = Decimal::new(hours * cents, 2);
+        Cost {
+            span: Window::new(from, from + Duration::days(1)),
+            service: service.into(),
+            team: Some("pay".into()),
+            tags: Arc::default(),
+            provider: "north".into(),
+            category: "Usage".into(),
+            frequency: "Usage-Based".into(),
+            commitment: "".into(),
+            currency: "USD".into(),
+            effective: amount,
+            billed: amount,
+            quantity: Decimal::new(hours, 0),
+            unit: "h".into(),
+            billing_month: "2026-02".into(),
+            estimated: false,
+            correction: false,
+            key: "".into(),
+        }
+    };
+    let costs = vec![one("vm", DAYS + 3, 100, 100), one("db", DAYS + 3, 50, 200), one("vm", 3, 150, 120), one("db", 3, 40, 200)];
+    let facts = Facts { costs, ..Facts::default() };
+    let all = explained(&facts, &Scope::Org, window());
+    let why = all.iter().find(|w| w.metric == "infra_cost.effective").unwrap();
+    let cut = why.drivers.iter().find(|c| c.by == "price and usage").unwrap();
+    let of = |name: &str| cut.parts.iter().find(|p| p.name == name).unwrap().contribution;
+    assert!((of("price") - 25.0).abs() < 1e-9 && (of("usage") - 35.0).abs() < 1e-9 && (cut.total - 60.0).abs() < 1e-9, "{cut:?}");
 }

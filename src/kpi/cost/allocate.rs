@@ -199,7 +199,9 @@ fn share_out(mut lines: Vec<Cost>, weights: &ByTeam, out: &mut Vec<Cost>) {
     let (effective, billed) = (amounts(|c| c.effective), amounts(|c| c.billed));
     for (line, (effective, billed)) in lines.iter().zip(effective.iter().zip(&billed)) {
         for (team, (effective, billed)) in weights.keys().zip(effective.iter().zip(billed)) {
-            out.push(Cost { team: Some(Arc::clone(team)), effective: *effective, billed: *billed, ..line.clone() });
+            // What was used is not shared out with the money.
+            let quantity = Decimal::ZERO;
+            out.push(Cost { team: Some(Arc::clone(team)), effective: *effective, billed: *billed, quantity, ..line.clone() });
         }
     }
 }

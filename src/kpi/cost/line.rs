@@ -30,6 +30,7 @@ pub fn cost_facts(record: &Record, zone: Tz) -> Vec<Cost> {
     let effective = line.effective_cost.or(line.billed_cost).unwrap_or_default();
     let billed = line.billed_cost.unwrap_or_default();
     let days = days(period, zone);
+    let quantity = split(line.consumed_quantity.unwrap_or_default(), period, &days);
     let (effective, billed) = (split(effective, period, &days), split(billed, period, &days));
     let text = |t: &Option<String>| Arc::<str>::from(t.as_deref().unwrap_or_default());
     let whole = Cost {
@@ -44,14 +45,16 @@ pub fn cost_facts(record: &Record, zone: Tz) -> Vec<Cost> {
         currency: text(&line.billing_currency),
         effective: Decimal::ZERO,
         billed: Decimal::ZERO,
+        quantity: Decimal::ZERO,
+        unit: text(&line.consumed_unit),
         billing_month: Arc::from(month(line.billing_period_start.unwrap_or(period.from), zone)),
         estimated: line.estimated,
         correction: is_correction(line),
         key: Arc::from(record.key()),
     };
     days.into_iter()
-        .zip(effective.into_iter().zip(billed))
-        .map(|(span, (effective, billed))| Cost { span, effective, billed, ..whole.clone() })
+        .zip(effective.into_iter().zip(billed).zip(quantity))
+        .map(|(span, ((effective, billed), quantity))| Cost { span, effective, billed, quantity, ..whole.clone() })
         .collect()
 }
 

@@ -6,7 +6,11 @@ use super::cut::{Cut, Side};
 use crate::{
     analysis::decompose,
     domain::value::{Datum, Reading},
-    kpi::{Query, evaluate},
+    kpi::{
+        Query,
+        cost::{self, Amount},
+        evaluate,
+    },
 };
 
 /// A pair of windows: then, now.
@@ -27,6 +31,8 @@ const IDENTITIES: &[Identity] = &[
         cut: |s| stages(s, "time_to_restore.stage_mean"),
     },
     Identity { of: &["downtime", "uptime.from_incidents"], cut: outages },
+    Identity { of: &["infra_cost", "infra_cost.effective"], cut: |s| prices(s, Amount::Effective) },
+    Identity { of: &["infra_cost.billed"], cut: |s| prices(s, Amount::Billed) },
     Identity { of: &["infra_cost_per_user"], cut: |s| quotient(s, "money and users", ("money", "cost"), "users") },
     Identity { of: &["technical_debt_ratio"], cut: |s| quotient(s, "debt and size", ("remediation", "remediation_min"), "size") },
     Identity {
@@ -34,6 +40,43 @@ const IDENTITIES: &[Identity] = &[
         cut: |s| quotient(s, "covered and to cover", ("covered", "part"), "to cover"),
     },
 ];
+
+/// Cost = price × usage × exchange rate, service by service and unit by unit; what names no quantity apart. A group absent
+/// on one side has no price there: it is usage only.
+fn prices(s: &Sides<'_>, amount: Amount) -> Option<Cut> {
+    let (was, is) = (cost::priced(s.before, amount)?, cost::priced(s.now, amount)?);
+    let keys: std::collections::BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let (mut price, mut usage, mut rate, mut other) = (0.0, 0.0, 0.0, 0.0);
+    let mut foreign = false;
+    for key in keys {
+        let (a, b) = (was.get(key).copied().unwrap_or_default(), is.get(key).copied().unwrap_or_default());
+        let of = |p: cost::Priced| (p.quantity > 0.0 && p.charged != 0.0).then(|| (p.charged / p.quantity, p.reported / p.charged));
+        let (then, here) = match (of(a), of(b)) {
+            (Some(then), Some(here)) => (then, here),
+            (Some(one), None) if b.quantity == 0.0 && b.charged == 0.0 => (one, one),
+            (None, Some(one)) if a.quantity == 0.0 && a.charged == 0.0 => (one, one),
+            _ => {
+                other += b.reported - a.reported;
+                continue;
+            }
+        };
+        foreign |= then.1 != 1.0 || here.1 != 1.0;
+        let parts = decompose::product3((then.0, here.0), (a.quantity, b.quantity), (then.1, here.1));
+        (price, usage, rate) = (price + parts[0], usage + parts[1], rate + parts[2]);
+    }
+    if price == 0.0 && usage == 0.0 && rate == 0.0 {
+        return None;
+    }
+    let none = Side::default();
+    let mut lines = vec![("price", price, none, none), ("usage", usage, none, none)];
+    if foreign {
+        lines.push(("exchange rate", rate, none, none));
+    }
+    if other != 0.0 {
+        lines.push(("charges without a quantity", other, none, none));
+    }
+    Some(Cut::of_factors("price and usage", "price, quantity and exchange rate of each service and unit", lines))
+}
 
 /// Readings of both windows.
 struct Sides<'a> {
