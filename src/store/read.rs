@@ -118,11 +118,25 @@ fn theirs(view: &View<'_>, teams: &[String]) -> Vec<bool> {
     view.owners.iter().map(named).collect()
 }
 
-/// Rows of deployments and incidents that facts say are none of the teams asked for: most of what a list of one team's
-/// would otherwise read to no end.
-fn foreign(conn: &Connection, query: &RowQuery) -> rusqlite::Result<HashSet<i64>> {
+/// Rows of deployments and incidents that facts say are none of the teams asked for, and of incidents those that are none
+/// of the service: most of what a list of one team's or service's would otherwise read to no end.
+fn foreign(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Result<HashSet<i64>> {
     let mut out = HashSet::new();
-    let Some(window) = query.window.filter(|_| !query.teams.is_empty()) else { return Ok(out) };
+    let Some(window) = query.window else { return Ok(out) };
+    if let Some(service) = query.service.as_deref().filter(|_| wants(query, Kind::Incident)) {
+        let place = names.find(Space::Service, service).unwrap_or(-1);
+        let (mut mine, mut interned) = (HashSet::new(), Interned::default());
+        // An incident of several services has a fact in the chunk of each.
+        for packed in chunks(conn, Measure::Incident, window, None)? {
+            let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+            let rows = found(&view, packed.span, Measure::Incident, window).into_iter().flatten().map(|i| view.row(i));
+            if packed.place == place { mine.extend(rows) } else { out.extend(rows) }
+        }
+        out.retain(|row| !mine.contains(row));
+    }
+    if query.teams.is_empty() {
+        return Ok(out);
+    }
     let mut interned = Interned::default();
     for (kind, measure) in [(Kind::Deployment, Measure::Deployment), (Kind::Incident, Measure::Incident)] {
         if !wants(query, kind) {
@@ -283,7 +297,7 @@ pub(super) fn rows(
     }
     let configured = query.roster.clone().unwrap_or_default();
     let mut owners = Attributor::new(&configured);
-    let foreign = foreign(conn, query)?;
+    let foreign = foreign(conn, names, query)?;
     let mut find = conn.prepare_cached("SELECT source, id, kind, seq, seen, body, home FROM record WHERE row = ?1")?;
     for (ts, place) in places {
         if matches!(place, Place::Record(at) if foreign.contains(&at)) {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::analysis::{
     decompose::{self, Groups},
-    shapley,
+    quantile, shapley,
 };
 
 /// Name of what is left after the largest parts.
@@ -154,16 +154,17 @@ impl Cut {
 
 /// Cut by a dimension.
 pub(super) fn by(name: &str, was: &Parts<'_>, is: &Parts<'_>) -> Cut {
-    let (before, covered_before) = grouped(was, name);
-    let (now, covered_now) = grouped(is, name);
-    let mut cut = of(name, was, is, &before, &now);
+    let (mut before, covered_before) = grouped(was, name);
+    let (mut now, covered_now) = grouped(is, name);
+    let mut cut = of(name, was, is, &mut before, &mut now);
     if cut.refused.is_none() {
         cut.score = Some(score(&cut, &before, &now, f64::midpoint(covered_before, covered_now)));
     }
     cut.bounded()
 }
 
-fn of(name: &str, was: &Parts<'_>, is: &Parts<'_>, before: &Grouped, now: &Grouped) -> Cut {
+/// The values of a quantile are moved out of the groups: they are many.
+fn of(name: &str, was: &Parts<'_>, is: &Parts<'_>, before: &mut Grouped, now: &mut Grouped) -> Cut {
     match is.shape {
         Shape::Ratio => ratio(name, before, now),
         Shape::Quantile(q) => values(name, q, before, now),
@@ -200,14 +201,18 @@ fn rate_of(pair: Option<&(f64, f64)>) -> Side {
     Side { value: (den > 0.0).then(|| num / den), n: den }
 }
 
-fn values(name: &str, q: f64, before: &Grouped, now: &Grouped) -> Cut {
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let side = |groups: &Grouped, g: &String| groups.get(g).map(|v| v.values.clone()).unwrap_or_default();
-    let groups: BTreeMap<String, (Vec<f64>, Vec<f64>)> = names.into_iter().map(|g| (g.clone(), (side(before, g), side(now, g)))).collect();
+fn values(name: &str, q: f64, before: &mut Grouped, now: &mut Grouped) -> Cut {
+    let mut groups: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    for (g, group) in before.iter_mut() {
+        groups.entry(g.clone()).or_default().0 = group.take_values();
+    }
+    for (g, group) in now.iter_mut() {
+        groups.entry(g.clone()).or_default().1 = group.take_values();
+    }
     let (n0, n1) = groups.values().fold((0, 0), |n, (was, is)| (n.0 + was.len(), n.1 + is.len()));
-    let of = |v: &[f64]| Side { value: crate::analysis::quantile::type7(&mut v.to_vec(), q), n: v.len() as f64 };
+    let of = |v: &[f64]| Side { value: quantile::of_sorted(v, q), n: v.len() as f64 };
     let sides: BTreeMap<String, (Side, Side)> = groups.iter().map(|(g, (a, b))| (g.clone(), (of(a), of(b)))).collect();
-    let Some(change) = shapley::quantile(&shapley::Groups::Values(groups), q) else {
+    let Some(change) = shapley::of_values(groups, q) else {
         return Cut::refused(name, SHAPLEY, "one of the pools is empty: a quantile of nothing has no value");
     };
     let mut cut = shapley_cut(name, change, &sides);
@@ -317,7 +322,7 @@ fn per_unit(name: &str, before: &Grouped, now: &Grouped, (u0, u1): (f64, f64)) -
 }
 
 fn score(cut: &Cut, before: &Grouped, now: &Grouped, covered: f64) -> Score {
-    let weight = |v: &Group| if v.den > 0.0 { v.den } else { v.num.abs() + v.values.len() as f64 + v.counts.total() };
+    let weight = |v: &Group| if v.den > 0.0 { v.den } else { v.num.abs() + v.n as f64 + v.counts.total() };
     let numerator = |v: &Group| if v.den > 0.0 || v.num != 0.0 { v.num } else { weight(v) };
     let contributions: BTreeMap<String, f64> = cut.parts.iter().map(|p| (p.name.clone(), p.contribution)).collect();
     let mut weights: BTreeMap<String, f64> = BTreeMap::new();
@@ -356,28 +361,29 @@ pub(super) fn nest(cuts: &mut [Cut], was: &Parts<'_>, is: &Parts<'_>) {
 }
 
 fn inside(by: &str, part: &Part, second: &str, was: &Parts<'_>, is: &Parts<'_>) -> Option<Cut> {
+    // The pieces of a Shapley value do not nest.
+    if matches!(is.shape, Shape::Quantile(_) | Shape::Histogram(_) | Shape::PerUnit { .. }) {
+        return None;
+    }
     let (then, here) = (was.only(by, &part.name), is.only(by, &part.name));
-    let (before, now) = (grouped(&then, second).0, grouped(&here, second).0);
+    let (mut before, mut now) = (grouped(&then, second).0, grouped(&here, second).0);
     if before.len().max(now.len()) < 2 {
         return None;
     }
-    let cut = match is.shape {
-        Shape::Ratio => {
-            let whole = |p: &Parts<'_>| p.items.iter().map(|i| i.den).sum::<f64>();
-            let weight = f64::midpoint(part.before.n / whole(was), part.now.n / whole(is));
-            let mut cut = ratio(second, &before, &now);
-            for p in &mut cut.parts {
-                p.contribution *= weight;
-                p.rate = p.rate.map(|r| r * weight);
-                p.mix = p.mix.map(|m| m * weight);
-            }
-            cut.total *= weight;
-            cut.gross *= weight;
-            cut
+    let cut = if is.shape == Shape::Ratio {
+        let whole = |p: &Parts<'_>| p.items.iter().map(|i| i.den).sum::<f64>();
+        let weight = f64::midpoint(part.before.n / whole(was), part.now.n / whole(is));
+        let mut cut = ratio(second, &before, &now);
+        for p in &mut cut.parts {
+            p.contribution *= weight;
+            p.rate = p.rate.map(|r| r * weight);
+            p.mix = p.mix.map(|m| m * weight);
         }
-        Shape::Count { .. } | Shape::Sum => of(second, was, is, &before, &now),
-        // The pieces of a Shapley value do not nest.
-        Shape::Quantile(_) | Shape::Histogram(_) | Shape::PerUnit { .. } => return None,
+        cut.total *= weight;
+        cut.gross *= weight;
+        cut
+    } else {
+        of(second, was, is, &mut before, &mut now)
     };
     (cut.refused.is_none()).then(|| cut.bounded())
 }

@@ -4,14 +4,19 @@
 //! shared (a quantile), its owners together are a group of their own.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::parts::{Item, Of, Parts, Shape};
 use crate::{
     analysis::histogram::Counts,
-    domain::{record::Record, team::UNATTRIBUTED, value::Scope},
+    domain::{
+        record::Record,
+        team::UNATTRIBUTED,
+        value::Scope,
+        window::{day_span, millis},
+    },
     kpi::{
         Query,
         cost::UNALLOCATED,
@@ -35,8 +40,18 @@ pub(super) type Shares = Arc<[(Arc<str>, f64)]>;
 pub(super) struct Group {
     pub num: f64,
     pub den: f64,
+    /// Of a quantile: how many values.
+    pub n: usize,
+    /// Of a quantile, ascending.
     pub values: Vec<f64>,
     pub counts: Counts,
+}
+
+impl Group {
+    /// The values, which then are no longer here; `n` still says how many there were.
+    pub fn take_values(&mut self) -> Vec<f64> {
+        std::mem::take(&mut self.values)
+    }
 }
 
 /// Groups of one window by name.
@@ -44,6 +59,9 @@ pub(super) type Grouped = BTreeMap<String, Group>;
 
 /// The items by a dimension, and the share of them that has a value for it.
 pub(super) fn grouped(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
+    if let Shape::Quantile(_) = parts.shape {
+        return grouped_values(parts, by);
+    }
     let mut finder = Finder::new(parts, by);
     let mut sums: HashMap<Arc<str>, Group> = HashMap::new();
     let (mut known, mut all) = (0_usize, 0_usize);
@@ -57,7 +75,6 @@ pub(super) fn grouped(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
                 None => sums.entry(Arc::clone(name)).or_default(),
             };
             match (parts.shape, &item.of) {
-                (Shape::Quantile(_), _) => group.values.push(item.num),
                 (Shape::Histogram(_), Of::Bucket(b)) => {
                     if let Some(hist) = &b.hist {
                         let counts = Counts { bounds: hist.bounds.clone(), counts: hist.counts.clone() };
@@ -75,24 +92,63 @@ pub(super) fn grouped(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
     (sums.into_iter().map(|(name, group)| (name.to_string(), group)).collect(), covered)
 }
 
+/// The values of a quantile by a dimension. A value has one group, as its owners are one together; handed out in ascending
+/// order, the values of each group are in order as well.
+fn grouped_values(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
+    let mut finder = Finder::new(parts, by);
+    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut groups: Vec<(Arc<str>, Group)> = Vec::new();
+    let mut last: Option<(Shares, usize)> = None;
+    let mut known = 0_usize;
+    let mut place_of = Vec::with_capacity(parts.items.len());
+    for item in &parts.items {
+        let shares = finder.groups(item);
+        // Items in a row mostly have the same group.
+        let place = match &last {
+            Some((same, place)) if Arc::ptr_eq(same, &shares) => *place,
+            _ => {
+                let name = shares.first().map_or_else(|| Arc::from(UNKNOWN), |(name, _)| Arc::clone(name));
+                let place = *places.entry(Arc::clone(&name)).or_insert_with(|| {
+                    groups.push((name, Group::default()));
+                    groups.len() - 1
+                });
+                last = Some((shares, place));
+                place
+            }
+        };
+        known += usize::from(&*groups[place].0 != UNKNOWN);
+        place_of.push(place);
+    }
+    for (value, item) in &parts.ascending {
+        let group = &mut groups[place_of[*item]].1;
+        group.values.push(*value);
+        group.n += 1;
+    }
+    let covered = if parts.items.is_empty() { 0.0 } else { known as f64 / parts.items.len() as f64 };
+    (groups.into_iter().map(|(name, group)| (name.to_string(), group)).collect(), covered)
+}
+
 /// Names of the dimensions that the items of either window have.
 pub(super) fn names(was: &Parts<'_>, is: &Parts<'_>) -> Vec<String> {
     let mut fixed: BTreeSet<&'static str> = BTreeSet::new();
     let mut labels: BTreeSet<String> = BTreeSet::new();
-    let mut seen: BTreeSet<*const (Arc<str>, Arc<str>)> = BTreeSet::new();
+    let mut seen: HashSet<*const (Arc<str>, Arc<str>)> = HashSet::new();
+    let mut last = None;
     let mut of_event = |e: EventRef<'_>, labels: &mut BTreeSet<String>| {
-        if seen.insert(e.dims().as_ptr()) {
+        let set = e.dims().as_ptr();
+        if last.replace(set) != Some(set) && seen.insert(set) {
             labels.extend(e.dims().iter().map(|(name, _)| name.to_string()));
         }
     };
+    let mut any_event = false;
     for item in was.items.iter().chain(&is.items) {
         match &item.of {
             Of::Event(e) => {
-                fixed.extend(["team", "service", "weekday"]);
+                any_event = true;
                 of_event(*e, &mut labels);
             }
             Of::Release(events) => {
-                fixed.extend(["team", "service", "weekday"]);
+                any_event = true;
                 events.iter().for_each(|e| of_event(*e, &mut labels));
             }
             Of::Bucket(b) => {
@@ -108,6 +164,9 @@ pub(super) fn names(was: &Parts<'_>, is: &Parts<'_>) -> Vec<String> {
                 labels.extend(r.labels.keys().cloned());
             }
         }
+    }
+    if any_event {
+        fixed.extend(["team", "service", "weekday"]);
     }
     let mut out: Vec<String> = fixed.iter().map(|n| (*n).to_owned()).collect();
     out.extend(labels.into_iter().filter(|l| !fixed.contains(l.as_str())));
@@ -126,6 +185,10 @@ pub(super) struct Finder<'a> {
     owners: HashMap<*const (Arc<str>, f64), Shares>,
     dims: HashMap<*const (Arc<str>, Arc<str>), Shares>,
     names: HashMap<String, Shares>,
+    /// The shares of the event before, by what decides them: neighbours in time are mostly alike.
+    last: Option<(*const u8, Shares)>,
+    /// The same for a calendar day, from and to in milliseconds since the epoch.
+    day: Option<(std::ops::Range<i64>, Shares)>,
 }
 
 impl<'a> Finder<'a> {
@@ -138,6 +201,8 @@ impl<'a> Finder<'a> {
             owners: HashMap::new(),
             dims: HashMap::new(),
             names: HashMap::new(),
+            last: None,
+            day: None,
         }
     }
 
@@ -170,24 +235,48 @@ impl<'a> Finder<'a> {
     }
 
     fn event(&mut self, e: EventRef<'_>) -> Shares {
-        let zone = self.query.settings.zone;
-        match self.by.as_str() {
-            "team" => self.teams(e.teams()),
-            "service" | "weekday" => {
-                let name = dimension::of_event(e, &self.by, zone).unwrap_or_default();
-                self.one(&name)
-            }
-            _ => {
-                let place = e.dims().as_ptr();
-                if let Some(known) = self.dims.get(&place) {
-                    return Arc::clone(known);
-                }
-                let name = dimension::of_event(e, &self.by, zone).unwrap_or_default();
-                let shares = self.one(&name);
-                self.dims.insert(place, Arc::clone(&shares));
-                shares
-            }
+        let decides: *const u8 = match self.by.as_str() {
+            "team" => e.teams().as_ptr().cast(),
+            "service" => e.service().as_ptr(),
+            "weekday" => return self.weekday(e),
+            _ => e.dims().as_ptr().cast(),
+        };
+        if let Some((same, shares)) = &self.last
+            && *same == decides
+        {
+            return Arc::clone(shares);
         }
+        let shares = match self.by.as_str() {
+            "team" => self.teams(e.teams()),
+            "service" => self.one(e.service()),
+            _ => self.label(e),
+        };
+        self.last = Some((decides, Arc::clone(&shares)));
+        shares
+    }
+
+    fn label(&mut self, e: EventRef<'_>) -> Shares {
+        let place = e.dims().as_ptr();
+        if let Some(known) = self.dims.get(&place) {
+            return Arc::clone(known);
+        }
+        let name = dimension::of_event(e, &self.by, self.query.settings.zone).unwrap_or_default();
+        let shares = self.one(&name);
+        self.dims.insert(place, Arc::clone(&shares));
+        shares
+    }
+
+    fn weekday(&mut self, e: EventRef<'_>) -> Shares {
+        if let Some((day, shares)) = &self.day
+            && day.contains(&e.at_ms())
+        {
+            return Arc::clone(shares);
+        }
+        let zone = self.query.settings.zone;
+        let shares = self.one(dimension::weekday(e.at(), zone));
+        let day = day_span(e.at().with_timezone(&zone).date_naive(), zone);
+        self.day = Some((millis(day.from)..millis(day.to), Arc::clone(&shares)));
+        shares
     }
 
     /// A release counts once over the groups it touches: evenly, where its members are each of one group.

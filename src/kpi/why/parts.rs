@@ -66,11 +66,22 @@ pub(super) struct Item<'a> {
 pub(super) struct Parts<'a> {
     pub shape: Shape,
     pub items: Vec<Item<'a>>,
+    /// Of a quantile: values and their items' places, ascending. Sorted once, for as many cuts as there are dimensions.
+    pub ascending: Vec<(f64, usize)>,
     /// What was asked: dimensions are read by its scope, roster and zone.
     pub query: Query<'a>,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    fn new(shape: Shape, items: Vec<Item<'a>>, query: Query<'a>) -> Self {
+        let mut ascending: Vec<(f64, usize)> = Vec::new();
+        if let Shape::Quantile(_) = shape {
+            ascending.extend(items.iter().enumerate().map(|(i, item)| (item.num, i)));
+            ascending.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        }
+        Self { shape, items, ascending, query }
+    }
+
     pub fn days(&self) -> Option<f64> {
         if let Shape::Count { days, .. } = self.shape { Some(days) } else { None }
     }
@@ -87,7 +98,7 @@ impl Parts<'_> {
             let share: f64 = groups.iter().filter(|(name, _)| &**name == group).map(|(_, share)| share).sum();
             (share > 0.0).then(|| Item { of: finder.narrowed(&item.of, group), num: item.num * share, den: item.den * share })
         });
-        Self { shape: self.shape, items: items.collect(), query: self.query }
+        Self::new(self.shape, items.collect(), self.query)
     }
 }
 
@@ -110,7 +121,7 @@ pub(super) fn of<'a>(metric: &str, query: &Query<'a>) -> Option<Parts<'a>> {
         .or_else(|| money(metric, query))
         .or_else(|| measured(metric, query))
         .or_else(|| configured(metric, query))?;
-    Some(Parts { shape, items, query: *query })
+    Some(Parts::new(shape, items, *query))
 }
 
 type Made<'a> = Option<(Shape, Vec<Item<'a>>)>;
