@@ -15,6 +15,19 @@
 //! 8. Waiting, retrying, timing, limiting, size caps, redaction and sanitising are done once, outside the sources.
 //! 9. The direction between modules is tested, because one crate gives no borders.
 //!
+//! ## From a record to a reason
+//! ```text
+//! record ─ledger─► derived (shipped, linked, classed, owned)
+//!        ─store──► facts: tracks of columns per service and owners (`kpi::fact`), live buckets, costs by day
+//!        ─kpi────► readings by one formula each ─guard─► judged as one family ─► board
+//!                  └─ why: parts ─► cuts by dimension, identities, members, suspects
+//!                  └─ slo: budgets, burn rates, who spent it   └─ care, objective: is it worth it, are we there
+//!                  └─ room: one incident and what happened around it
+//! ```
+//! `kpi::defined` computes what the configuration defines (`[[metric]]`) from the same kinds of fact, so that trend, guard and
+//! explanation come for free. What costs half a year of weeks (`engine::trend`) or one incident's surroundings is loaded only
+//! while its page is open; the numbers are published first.
+//!
 //! ## Direction
 //! ```text
 //!                             run                       (may use everything)
