@@ -130,7 +130,11 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Resu
         for packed in chunks(conn, Measure::Incident, window, None)? {
             let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let rows = found(&view, packed.span, Measure::Incident, window).into_iter().flatten().map(|i| view.row(i));
-            if packed.place == place { mine.extend(rows) } else { out.extend(rows) }
+            if packed.place == place {
+                mine.extend(rows);
+            } else {
+                out.extend(rows);
+            }
         }
         out.retain(|row| !mine.contains(row));
     }

@@ -74,17 +74,14 @@ pub(super) fn grouped(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
                 Some(group) => group,
                 None => sums.entry(Arc::clone(name)).or_default(),
             };
-            match (parts.shape, &item.of) {
-                (Shape::Histogram(_), Of::Bucket(b)) => {
-                    if let Some(hist) = &b.hist {
-                        let counts = Counts { bounds: hist.bounds.clone(), counts: hist.counts.clone() };
-                        let _ = group.counts.add(&counts, item.den * share);
-                    }
+            if let (Shape::Histogram(_), Of::Bucket(b)) = (parts.shape, &item.of) {
+                if let Some(hist) = &b.hist {
+                    let counts = Counts { bounds: hist.bounds.clone(), counts: hist.counts.clone() };
+                    let _ = group.counts.add(&counts, item.den * share);
                 }
-                _ => {
-                    group.num += item.num * share;
-                    group.den += item.den * share;
-                }
+            } else {
+                group.num += item.num * share;
+                group.den += item.den * share;
             }
         }
     }
