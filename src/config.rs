@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-pub use check::{AUDIENCES, PERSPECTIVES, RANGES, THEMES};
+pub use check::{RANGES, THEMES};
 pub use read::nearest;
 pub use slo::SLIS;
 use toml::{
@@ -180,9 +180,9 @@ pub struct KpiConfig {
     pub reviewed: Option<chrono::NaiveDate>,
     /// Department that champions it.
     pub champion: Option<String>,
-    /// Who looks at it: of [`AUDIENCES`].
+    /// Who looks at it: of [`AUDIENCES`](crate::domain::metric::AUDIENCES).
     pub audience: Vec<String>,
-    /// Balanced Scorecard: of [`PERSPECTIVES`].
+    /// Balanced Scorecard: of [`PERSPECTIVES`](crate::domain::metric::PERSPECTIVES).
     pub perspective: Option<String>,
     /// The one metric above all.
     pub north_star: bool,

@@ -23,7 +23,7 @@ use super::{
 use crate::domain::{
     Decimal,
     defined::Catalogue,
-    metric::{self, Metric},
+    metric::{self, AUDIENCES, Metric, PERSPECTIVES},
     window::Tz,
 };
 
@@ -31,10 +31,6 @@ use crate::domain::{
 pub const THEMES: [&str; 6] = ["auto", "dark", "light", "high-contrast", "colour-blind", "mono"];
 /// Words of `ui.range`.
 pub const RANGES: [&str; 7] = ["1h", "6h", "24h", "7d", "28d", "90d", "1y"];
-/// Words of `kpi.audience`.
-pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
-/// Words of `kpi.perspective`.
-pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
 
 /// Everything the checks share: where they are and what they found.
 pub(super) struct Check<'a> {

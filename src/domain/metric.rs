@@ -69,6 +69,12 @@ pub enum Quarter {
     People,
 }
 
+/// Perspectives of the Balanced Scorecard, in its order.
+pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
+
+/// Who looks at a metric.
+pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
+
 /// One row of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {

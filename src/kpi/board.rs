@@ -13,7 +13,7 @@ use std::{
 use chrono::Duration;
 
 use super::{
-    care::{Care, Flag, PERSPECTIVES},
+    care::{Care, Flag},
     objective::ObjectiveState,
     room::Room,
     why::Why,
@@ -239,7 +239,7 @@ pub struct Board {
 impl Board {
     /// Metrics by perspective of the Balanced Scorecard, in its order.
     pub fn scorecard(&self) -> impl Iterator<Item = (&'static str, &'static crate::domain::metric::Metric)> {
-        PERSPECTIVES.into_iter().flat_map(move |perspective| {
+        crate::domain::metric::PERSPECTIVES.into_iter().flat_map(move |perspective| {
             let mine = move |care: &Care| care.perspective.as_deref() == Some(perspective);
             self.catalogue.all().filter(move |m| self.care.get(m.id).is_some_and(mine)).map(move |m| (perspective, m))
         })

@@ -18,12 +18,6 @@ use crate::{
     },
 };
 
-/// Balanced Scorecard.
-pub const PERSPECTIVES: [&str; 4] = ["financial", "customer", "process", "learning"];
-
-/// Who looks at it.
-pub const AUDIENCES: [&str; 3] = ["exec", "engineering", "on-call"];
-
 /// Headline metrics an audience can keep in mind.
 pub const MOST_PER_AUDIENCE: usize = 5;
 
@@ -34,9 +28,9 @@ pub struct Care {
     pub owner: Option<String>,
     /// The department that champions it.
     pub champion: Option<String>,
-    /// Of [`AUDIENCES`].
+    /// Of [`AUDIENCES`](crate::domain::metric::AUDIENCES).
     pub audience: Vec<String>,
-    /// Of [`PERSPECTIVES`].
+    /// Of [`PERSPECTIVES`](crate::domain::metric::PERSPECTIVES).
     pub perspective: Option<String>,
     /// The one metric above all.
     pub north_star: bool,

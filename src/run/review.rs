@@ -9,12 +9,17 @@ use super::{
     paths, table, when,
 };
 use crate::{
-    domain::{metric::Metric, text::clean, value::Scope, window::Window},
+    domain::{
+        metric::{AUDIENCES, Metric},
+        text::clean,
+        value::Scope,
+        window::Window,
+    },
     engine::{look, settings, trend},
     kpi::{
         Query,
         board::build,
-        care::{AUDIENCES, Care, Flag, MOST_PER_AUDIENCE, Week},
+        care::{Care, Flag, MOST_PER_AUDIENCE, Week},
         objective,
     },
     store::Reader,
