@@ -663,9 +663,12 @@ fn any_place_survives_any_click() {
         for (x, y) in [(0, 0), (9, 0), (70, 0), (12, 1), (2, 3), (41, 3), (60, 9), (20, 12), (50, 15), (3, 18), (79, 20), (8, 23)] {
             let mut deck = Deck::new(Mood::Long, (80, 24));
             deck.keys(keys);
+            deck.done.clear();
             mouse(&mut deck, MouseEventKind::Down(MouseButton::Left), (x, y));
             mouse(&mut deck, MouseEventKind::ScrollDown, (x, y));
-            deck.buffer();
+            assert!(deck.buffer().content().iter().any(|cell| cell.symbol() != " "), "{keys} then ({x}, {y}): an empty screen");
+            let ends = deck.done.iter().any(|cmd| matches!(cmd, Cmd::Quit { .. } | Cmd::Suspend));
+            assert!(!ends, "{keys} then ({x}, {y}) ends the program: {:?}", deck.done);
         }
     }
 }
