@@ -16,14 +16,14 @@ mod open;
 mod pack;
 mod partition;
 mod read;
+mod reader;
 mod restated;
 mod retain;
 mod roster;
 mod row;
 
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,10 +32,8 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use self::{
-    ingest::{State, Touched},
-    names::{Names, Space},
-};
+use self::ingest::{State, Touched};
+pub use self::reader::Reader;
 use crate::{
     domain::{
         Time,
@@ -43,8 +41,8 @@ use crate::{
         team::Roster,
         window::{Tz, Window, millis},
     },
-    kpi::fact::{Facts, Measure},
-    ledger::{Derived, Rules},
+    kpi::fact::Measure,
+    ledger::Rules,
 };
 
 /// What went wrong with the store; messages say what to do.
@@ -392,162 +390,6 @@ pub struct Keep {
     pub hours: std::time::Duration,
     /// Event records; `None` for ever.
     pub records: Option<std::time::Duration>,
-}
-
-/// The reading side; cheap to open, never blocks the writer.
-#[derive(Debug)]
-pub struct Reader {
-    conn: Connection,
-    path: PathBuf,
-    /// Read again when the file has more; only this reader's own thread looks at it.
-    names: RefCell<Names>,
-}
-
-impl Reader {
-    /// Open an existing store for reading.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let conn = open::reader(path)?;
-        Ok(Self { conn, path: path.to_owned(), names: RefCell::default() })
-    }
-
-    /// Everything `look` reads sees one state of the store, whatever is committed meanwhile.
-    ///
-    /// # Errors
-    /// [`StoreError`], or what `look` gives.
-    pub fn snapshot<T>(&self, look: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if !self.conn.is_autocommit() {
-            return look(self);
-        }
-        let tx = self.conn.unchecked_transaction().map_err(|e| self.fault(&e))?;
-        let done = look(self);
-        tx.finish().map_err(|e| self.fault(&e))?;
-        done
-    }
-
-    /// Keys of the records behind the newest facts, and how many such facts there are in all.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn newest(&self, query: &NewestQuery<'_>) -> Result<(Vec<String>, u64), StoreError> {
-        self.read(|conn, names| read::newest(conn, names, query))
-    }
-
-    /// Facts of a span. Open incidents and outages, and changes not yet shipped, are in the
-    /// span when they began before its end.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn facts(&self, query: &FactQuery, window: Window) -> Result<Facts, StoreError> {
-        self.read(|conn, names| read::facts(conn, names, query, window))
-    }
-
-    /// Rows, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn rows(&self, query: &RowQuery) -> Result<Vec<Record>, StoreError> {
-        let mut out = Vec::new();
-        self.read(|conn, names| {
-            read::rows(conn, names, query, true, &mut |record| {
-                out.push(record);
-                query.limit == 0 || out.len() < query.limit
-            })
-        })?;
-        Ok(out)
-    }
-
-    /// Every live record that matches, oldest first, one at a time, until `visit` says `false`; `limit` is ignored. Holds
-    /// one record in memory, and sees one state of the store throughout.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn each(&self, query: &RowQuery, visit: &mut dyn FnMut(Record) -> bool) -> Result<(), StoreError> {
-        let all = RowQuery { limit: 0, ..query.clone() };
-        self.read(|conn, names| read::rows(conn, names, &all, false, visit))
-    }
-
-    /// What the ledger derived for these keys (classes, shipments, links, attributions that mention them).
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn derived(&self, keys: &[String]) -> Result<Derived, StoreError> {
-        self.read(|conn, names| read::derived(conn, names, keys))
-    }
-
-    /// A number that changes when another connection has committed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn data_version(&self) -> Result<i64, StoreError> {
-        self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).map_err(|e| self.fault(&e))
-    }
-
-    /// A source's cursor; empty at first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn cursor(&self, source: &str) -> Result<String, StoreError> {
-        self.read(|conn, _| read::cursor(conn, source))
-    }
-
-    /// Number of live records by kind.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn counts(&self) -> Result<BTreeMap<Kind, u64>, StoreError> {
-        self.read(|conn, _| read::counts(conn))
-    }
-
-    /// What was ever seen: record kinds by their word, live series as `sample:<metric>`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn seen(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|conn, _| read::seen(conn))
-    }
-
-    /// Names of services that any record names.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn services(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|conn, names| {
-            let mut all = names.all(Space::Service);
-            all.extend(live::services(conn)?);
-            all.sort();
-            all.dedup();
-            Ok(all)
-        })
-    }
-
-    /// The roster with what `Catalog` and `Ownership` records add to the configured one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn roster(&self, configured: &Roster) -> Result<Roster, StoreError> {
-        self.read(|conn, names| roster::assemble(conn, names, configured))
-    }
-
-    /// One state of the store, with names that are as new as it.
-    fn read<T>(&self, look: impl FnOnce(&Connection, &Names) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        self.snapshot(|reader| {
-            let conn = &reader.conn;
-            let done = conn.query_row("SELECT coalesce(max(id), 0) FROM name", [], |r| r.get(0)).and_then(|newest: i64| {
-                if reader.names.borrow().newest() < newest {
-                    reader.names.replace(Names::load(conn)?);
-                }
-                look(conn, &reader.names.borrow())
-            });
-            done.map_err(|e| reader.fault(&e))
-        })
-    }
-
-    fn fault(&self, e: &rusqlite::Error) -> StoreError {
-        open::fault(&self.path, "reading", e)
-    }
 }
 
 #[cfg(test)]
