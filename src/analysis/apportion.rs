@@ -55,6 +55,7 @@ mod tests {
     fn what_weighs_nothing_is_split_equally_and_never_vanishes() {
         assert_eq!(parts("10", &[0, 0]), ["5", "5"]);
         assert_eq!(parts("10", &[-4, 2]), ["0", "10"]);
+        assert_eq!(parts("-9.69", &[-4, 0]), ["-4.85", "-4.84"]);
         assert!(parts("10", &[]).is_empty());
     }
 }
