@@ -22,6 +22,13 @@ use quarterdeck::domain::{
 /// 2026-03-01T00:00:00Z; the year before it is history.
 pub const NOW_MS: i64 = 1_772_323_200_000;
 const YEAR_MS: i64 = 365 * 86_400_000;
+/// In the last four weeks the company deploys more often, fails more often, reviews and restores more slowly, so that
+/// every headline of delivery moves and has to be explained.
+const MOVED_MS: i64 = 28 * 86_400_000;
+
+fn moved(ms: i64) -> bool {
+    ms >= NOW_MS - MOVED_MS
+}
 
 /// xorshift64*: small, and the same everywhere.
 pub struct Dice(u64);
@@ -89,10 +96,14 @@ fn at(ms: i64) -> Option<Time> {
 /// Deployments with the changes they ship, in order of time; now and then an incident after one.
 pub fn delivery(size: Size) -> impl Iterator<Item = Record> {
     let mut dice = Dice::new(7);
-    let step = YEAR_MS / size.deployments.max(1) as i64;
+    // A fifth more in the last four weeks than in any other four.
+    let late = size.deployments * 28 * 6 / (365 * 5);
+    let early = size.deployments - late;
+    let steps = ((YEAR_MS - MOVED_MS) / early.max(1) as i64, MOVED_MS / late.max(1) as i64);
     (0..size.deployments).flat_map(move |n| {
         let service = dice.roll(size.services);
-        let finished = NOW_MS - YEAR_MS + n as i64 * step + dice.roll(step as u64) as i64;
+        let (from, step, n_of) = if n < early { (NOW_MS - YEAR_MS, steps.0, n) } else { (NOW_MS - MOVED_MS, steps.1, n - early) };
+        let finished = from + n_of as i64 * step + dice.roll(step as u64) as i64;
         let (mut out, mut ids) = (Vec::with_capacity(size.changes_each as usize + 2), Vec::new());
         for c in 0..size.changes_each {
             let id = format!("{}", n * size.changes_each + c + 1);
@@ -100,7 +111,7 @@ pub fn delivery(size: Size) -> impl Iterator<Item = Record> {
             ids.push(id);
         }
         out.push(deployment(&mut dice, n, service, finished, ids));
-        if dice.roll(50) == 0 {
+        if dice.roll(if moved(finished) { 30 } else { 50 }) == 0 {
             out.push(incident(&mut dice, n, service, finished));
         }
         out
@@ -109,7 +120,8 @@ pub fn delivery(size: Size) -> impl Iterator<Item = Record> {
 
 fn change(dice: &mut Dice, id: &str, service: u64, shipped: i64) -> Record {
     let merged = shipped - 600_000 - dice.roll(6 * 3_600_000) as i64;
-    let opened = merged - 60_000 - dice.roll(48 * 3_600_000) as i64;
+    let slow = if moved(shipped) && service.is_multiple_of(5) { 2 } else { 1 };
+    let opened = merged - 60_000 - slow * dice.roll(48 * 3_600_000) as i64;
     let commits = (0..=dice.roll(3))
         .map(|i| ChangeCommit {
             sha: dice.sha(),
@@ -132,7 +144,7 @@ fn change(dice: &mut Dice, id: &str, service: u64, shipped: i64) -> Record {
         paths: (0..3).map(|_| format!("src/module_{}/part_{}.rs", dice.roll(40), dice.roll(20))).collect(),
         additions: Some(dice.roll(400) as i64),
         deletions: Some(dice.roll(200) as i64),
-        change_type: Some(ChangeType::Feature),
+        change_type: Some(if dice.roll(3) == 0 { ChangeType::Fix } else { ChangeType::Feature }),
         ..Change::default()
     };
     let mut r = Record::new("code", id, Body::Change(body));
@@ -143,7 +155,7 @@ fn change(dice: &mut Dice, id: &str, service: u64, shipped: i64) -> Record {
 
 fn deployment(dice: &mut Dice, n: u64, service: u64, finished: i64, change_ids: Vec<String>) -> Record {
     let body = Deployment {
-        status: if dice.roll(40) == 0 { DeployStatus::Failure } else { DeployStatus::Success },
+        status: if dice.roll(if moved(finished) { 25 } else { 40 }) == 0 { DeployStatus::Failure } else { DeployStatus::Success },
         created_at: at(finished - 300_000),
         started_at: at(finished - 240_000),
         finished_at: at(finished),
@@ -168,7 +180,7 @@ fn incident(dice: &mut Dice, n: u64, service: u64, after: i64) -> Record {
         services: vec![format!("service-{service}")],
         started_at: at(started),
         acknowledged_at: at(started + 120_000),
-        resolved_at: at(started + 600_000 + dice.roll(7_200_000) as i64),
+        resolved_at: at(started + 600_000 + dice.roll(if moved(after) { 10_800_000 } else { 7_200_000 }) as i64),
         ..Incident::default()
     };
     let mut r = Record::new("pager", format!("incident-{n}"), Body::Incident(body));

@@ -36,7 +36,7 @@ use quarterdeck::{
         fact::{self, Facts},
         guard,
         live::Sums,
-        why::{self, Depth, DoubtKind, Why},
+        why::{self, DoubtKind, Why},
     },
     ledger::{self, Derived, Input, Rules},
 };
@@ -215,7 +215,7 @@ fn explained(facts: &Facts, roster: &Roster) -> Vec<(Reading, Why)> {
         let q = asked(facts, &scope, &settings, roster);
         let earlier = build::earlier(&q);
         let before = Query { window: q.window.before(), settings: &earlier, ..q };
-        let why = why::explain(&reading, &q, &before, Depth::Whole);
+        let why = why::explain(&reading, &q, &before);
         (reading, why)
     };
     readings.into_iter().map(explain).collect()

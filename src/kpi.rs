@@ -6,6 +6,7 @@
 //! the screen and the commands show. No clock, no storage, no I/O.
 
 pub mod bands;
+pub mod beside;
 pub mod board;
 pub mod business;
 pub mod care;

@@ -63,7 +63,7 @@ impl Change {
 #[must_use]
 pub fn quantile(groups: &Groups, q: f64) -> Option<Change> {
     match groups {
-        Groups::Values(groups) => of_values(groups.clone(), q),
+        Groups::Values(groups) => of_values(groups, q),
         Groups::Histograms(groups) => of_histograms(&common_bounds(groups)?, q),
     }
 }
@@ -71,43 +71,31 @@ pub fn quantile(groups: &Groups, q: f64) -> Option<Change> {
 /// Both sides of each group.
 type Sides<T> = BTreeMap<String, (T, T)>;
 
-/// [`quantile`] of raw values that nobody needs any more; quickest when each list is sorted already.
-#[must_use]
-pub fn of_values(mut groups: Sides<Vec<f64>>, q: f64) -> Option<Change> {
-    for values in groups.values_mut().flat_map(|(was, is)| [was, is]) {
-        values.retain(|v| v.is_finite());
-        values.sort_unstable_by(f64::total_cmp);
-    }
-    let all = Ranked::new(&groups);
-    let (players, pooled) = pool(groups, |swapped| all.quantile(|g| Some(g) == swapped, q), merge)?;
-    let table = if pooled > 0 { Ranked::new(&players) } else { all };
-    change(players.into_keys().collect(), pooled, |mask| {
-        table.quantile(|g| mask >> g & 1 == 1, q).map(|value| Quantile { value, is_lower_bound: false })
-    })
+fn of_values(groups: &Sides<Vec<f64>>, q: f64) -> Option<Change> {
+    let lists = groups.values().flat_map(|(was, is)| [was, is]);
+    let mut all: Vec<(f64, u32)> =
+        (0_u32..).zip(lists).flat_map(|(list, values)| values.iter().map(move |v| (*v, list))).filter(|(v, _)| v.is_finite()).collect();
+    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (values, lists): (Vec<f64>, Vec<u32>) = all.into_iter().unzip();
+    Ranked::new(&values, lists, groups.len()).change(&groups.keys().cloned().collect::<Vec<_>>(), q)
 }
 
 fn of_histograms(groups: &Sides<Counts>, q: f64) -> Option<Change> {
     let bounds = groups.values().next()?.0.bounds.clone();
-    let (players, pooled) = pool(
-        groups.clone(),
-        |swapped| {
-            let sides = groups.values().enumerate().map(|(g, (was, is))| if Some(g) == swapped { is } else { was });
-            histogram::quantile(&bounds, &add_up(sides, bounds.len()), q).map(|found| found.value)
-        },
-        |many| Counts { bounds: bounds.clone(), counts: add_up(many.iter().copied(), bounds.len()) },
-    )?;
-    let sides: Vec<&(Counts, Counts)> = players.values().collect();
-    change(players.keys().cloned().collect(), pooled, |mask| {
-        let chosen = sides.iter().enumerate().map(|(g, (was, is))| if mask >> g & 1 == 1 { is } else { was });
+    let names: Vec<String> = groups.keys().cloned().collect();
+    let Players { names, of_group, pooled } = Players::of(&names, |swapped| {
+        let sides = groups.values().enumerate().map(|(g, (was, is))| if Some(g) == swapped { is } else { was });
+        histogram::quantile(&bounds, &add_up(sides.map(|c| c.counts.as_slice()), bounds.len()), q).map(|found| found.value)
+    })?;
+    let side = |player: usize, pick: fn(&(Counts, Counts)) -> &Counts| {
+        let mine = groups.values().zip(&of_group).filter(|(_, p)| **p == player);
+        add_up(mine.map(|(both, _)| pick(both).counts.as_slice()), bounds.len())
+    };
+    let sides: Vec<[Vec<f64>; 2]> = (0..names.len()).map(|p| [side(p, |both| &both.0), side(p, |both| &both.1)]).collect();
+    change(names, pooled, |mask| {
+        let chosen = sides.iter().enumerate().map(|(p, both)| both[mask >> p & 1].as_slice());
         histogram::quantile(&bounds, &add_up(chosen, bounds.len()), q)
     })
-}
-
-fn merge(many: &[&Vec<f64>]) -> Vec<f64> {
-    let mut all: Vec<f64> = many.iter().flat_map(|v| v.iter().copied()).collect();
-    // Of sorted lists: a stable sort merges them.
-    all.sort_by(f64::total_cmp);
-    all
 }
 
 /// Index below and the share above it, type 7.
@@ -135,38 +123,48 @@ fn common_bounds(groups: &Sides<Counts>) -> Option<Sides<Counts>> {
 }
 
 /// Cumulative counts of histograms with the same `len` bounds.
-fn add_up<'a>(many: impl Iterator<Item = &'a Counts>, len: usize) -> Vec<f64> {
+fn add_up<'a>(many: impl Iterator<Item = &'a [f64]>, len: usize) -> Vec<f64> {
     let mut sum = vec![0.0; len];
     for counts in many {
-        for (total, n) in sum.iter_mut().zip(&counts.counts) {
+        for (total, n) in sum.iter_mut().zip(counts) {
             *total += n;
         }
     }
     sum
 }
 
-/// Keep the largest groups by the size of their leave-one-in effect (ties by name) and pool the rest as [`OTHER`].
-/// `value` is the quantile with this one group (by its place) taken from the current window, all others from before.
-fn pool<T>(groups: Sides<T>, value: impl Fn(Option<usize>) -> Option<f64>, merge: impl Fn(&[&T]) -> T) -> Option<(Sides<T>, usize)> {
-    if groups.len() <= MOST {
-        return Some((groups, 0));
+/// Who plays: every group for itself, or the largest for themselves and the rest as one.
+struct Players {
+    names: Vec<String>,
+    /// By group.
+    of_group: Vec<usize>,
+    /// Groups in [`OTHER`].
+    pooled: usize,
+}
+
+impl Players {
+    /// Keep the largest groups by the size of their leave-one-in effect (ties by name) and pool the rest as [`OTHER`].
+    /// `value` is the quantile with this one group (by its place) taken from the current window, all others from before.
+    fn of(groups: &[String], value: impl Fn(Option<usize>) -> Option<f64>) -> Option<Self> {
+        if groups.len() <= MOST {
+            return Some(Self { names: groups.to_vec(), of_group: (0..groups.len()).collect(), pooled: 0 });
+        }
+        let base = value(None)?;
+        let effect = |g: usize| value(Some(g)).map_or(0.0, |v| (v - base).abs());
+        let mut effects: Vec<(f64, usize)> = (0..groups.len()).map(|g| (effect(g), g)).collect();
+        effects.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| groups[a.1].cmp(&groups[b.1])));
+        let mut kept: Vec<usize> = effects[..MOST - 1].iter().map(|(_, g)| *g).collect();
+        kept.sort_unstable();
+        let mut names: Vec<String> = kept.iter().map(|g| groups[*g].clone()).collect();
+        // A group that is itself called so keeps its name; the pool then gets a longer one.
+        let mut rest = OTHER.to_owned();
+        while names.contains(&rest) {
+            rest.push_str(" groups");
+        }
+        names.push(rest);
+        let of_group = (0..groups.len()).map(|g| kept.binary_search(&g).unwrap_or(MOST - 1)).collect();
+        Some(Self { names, of_group, pooled: groups.len() - kept.len() })
     }
-    let base = value(None)?;
-    let effect = |(i, name): (usize, &String)| (value(Some(i)).map_or(0.0, |v| (v - base).abs()), name.clone());
-    let mut effects: Vec<(f64, String)> = groups.keys().enumerate().map(effect).collect();
-    effects.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let (mut kept, mut rest) = (groups, Sides::new());
-    for (_, name) in effects.split_off(MOST - 1) {
-        rest.extend(kept.remove_entry(&name));
-    }
-    // A group that is itself called so keeps its name; the pool then gets a longer one.
-    let mut name = OTHER.to_owned();
-    while kept.contains_key(&name) {
-        name.push_str(" groups");
-    }
-    let (was, is): (Vec<&T>, Vec<&T>) = rest.values().map(|(a, b)| (a, b)).unzip();
-    kept.insert(name, (merge(&was), merge(&is)));
-    Some((kept, rest.len()))
 }
 
 /// Shapley values of a game given by its coalition values.
@@ -204,64 +202,108 @@ fn weights(n: usize) -> Vec<f64> {
     out
 }
 
-/// All values in one order, with cumulative counts per list at block ends, so that the k-th value of any coalition is found
-/// without merging: a bisection over blocks, then a walk inside one.
-struct Ranked {
-    /// Value and list (group * 2, plus 1 for the current window), ascending.
-    all: Vec<(f64, usize)>,
-    /// Counts of each list before each block, block after block.
+/// Values of several groups in both windows, all in one order, with cumulative counts per list at block ends: the k-th
+/// value of any coalition is found without merging, by a bisection over blocks and a walk inside one.
+///
+/// A list is a group in a window: group × 2, plus 1 for the current one.
+#[derive(Debug)]
+pub struct Ranked<'a> {
+    /// Ascending.
+    values: &'a [f64],
+    /// The list of each value.
+    lists: Vec<u32>,
+    /// Values per block.
+    block: usize,
+    /// Counts of each list before each block, block after block, and at the end.
     before: Vec<u32>,
-    lengths: Vec<usize>,
+    /// Number of lists.
+    width: usize,
 }
 
-/// Values per block.
-const BLOCK: usize = 256;
+/// Fewest values per block; with many lists blocks are longer, so that the counts take less room than the values.
+const BLOCK: usize = 128;
 
-impl Ranked {
-    fn new(groups: &Sides<Vec<f64>>) -> Self {
-        let lists: Vec<&Vec<f64>> = groups.values().flat_map(|(a, b)| [a, b]).collect();
-        let mut all: Vec<(f64, usize)> = lists.iter().enumerate().flat_map(|(i, l)| l.iter().map(move |v| (*v, i))).collect();
-        // The lists are sorted, and a stable sort merges what is.
-        all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut counts = vec![0_u32; lists.len()];
-        let mut before = Vec::with_capacity((all.len() / BLOCK + 2) * lists.len());
-        for block in all.chunks(BLOCK) {
+impl<'a> Ranked<'a> {
+    /// `values` finite and ascending; the list of each below `groups * 2`.
+    ///
+    /// # Panics
+    /// When a list is none of the groups'.
+    #[must_use]
+    pub fn new(values: &'a [f64], lists: Vec<u32>, groups: usize) -> Self {
+        let width = groups * 2;
+        let block = BLOCK.max(width * 4);
+        let mut counts = vec![0_u32; width];
+        let mut before = Vec::with_capacity((values.len() / block + 2) * width);
+        for part in lists.chunks(block) {
             before.extend_from_slice(&counts);
-            for (_, list) in block {
-                counts[*list] += 1;
+            for list in part {
+                counts[*list as usize] += 1;
             }
         }
         before.extend_from_slice(&counts);
-        Self { all, before, lengths: lists.iter().map(|l| l.len()).collect() }
+        Self { values, lists, block, before, width }
+    }
+
+    /// How many values a group has in a window, and their quantile.
+    #[must_use]
+    pub fn own(&self, group: usize, is_now: bool, q: f64) -> (usize, Option<f64>) {
+        let list = group * 2 + usize::from(is_now);
+        let count = |row: &[u32]| row[list] as usize;
+        (count(self.row(self.blocks() - 1)), self.quantile(q, count, |l| l as usize == list))
+    }
+
+    /// The change of the quantile `q` over the groups, named in their order; `None` when a pool is empty.
+    #[must_use]
+    pub fn change(self, names: &[String], q: f64) -> Option<Change> {
+        let Players { names, of_group, pooled } = Players::of(names, |swapped| self.coalition(|g| Some(g) == swapped, q))?;
+        let table = if pooled > 0 { self.regrouped(&of_group, names.len()) } else { self };
+        change(names, pooled, |mask| table.coalition(|g| mask >> g & 1 == 1, q).map(|value| Quantile { value, is_lower_bound: false }))
+    }
+
+    /// The same values, where several groups are one.
+    fn regrouped(self, of_group: &[usize], groups: usize) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "there are at most as many as before, and those were u32")]
+        let new: Vec<u32> = of_group.iter().flat_map(|g| [*g as u32 * 2, *g as u32 * 2 + 1]).collect();
+        let mut lists = self.lists;
+        for list in &mut lists {
+            *list = new[*list as usize];
+        }
+        Self::new(self.values, lists, groups)
     }
 
     /// The quantile of the pool in which the groups for which `is_now` holds are taken from the current window.
-    fn quantile(&self, is_now: impl Fn(usize) -> bool, q: f64) -> Option<f64> {
-        let chosen: Vec<bool> = (0..self.lengths.len()).map(|list| is_now(list / 2) == (list % 2 == 1)).collect();
-        let len: usize = self.lengths.iter().zip(&chosen).filter(|(_, c)| **c).map(|(l, _)| l).sum();
+    fn coalition(&self, is_now: impl Fn(usize) -> bool, q: f64) -> Option<f64> {
+        let lists: Vec<usize> = (0..self.width / 2).map(|g| g * 2 + usize::from(is_now(g))).collect();
+        let count = |row: &[u32]| lists.iter().map(|list| row[*list] as usize).sum();
+        self.quantile(q, count, |list| lists[list as usize / 2] == list as usize)
+    }
+
+    fn blocks(&self) -> usize {
+        self.before.len() / self.width.max(1)
+    }
+
+    fn row(&self, block: usize) -> &[u32] {
+        &self.before[block * self.width..(block + 1) * self.width]
+    }
+
+    /// The quantile of the lists that `takes` names and `count` adds up.
+    fn quantile(&self, q: f64, count: impl Fn(&[u32]) -> usize, takes: impl Fn(u32) -> bool) -> Option<f64> {
+        let last = self.blocks().checked_sub(1)?;
+        let len = count(self.row(last));
         if len == 0 {
             return None;
         }
-        let (low, share) = rank(len, q);
-        let (value, next) = self.nth(low, &chosen)?;
-        Some(if share == 0.0 { value } else { value + share * (next.unwrap_or(value) - value) })
-    }
-
-    /// The k-th value (from 0) of the chosen lists, and the one after it.
-    fn nth(&self, k: usize, chosen: &[bool]) -> Option<(f64, Option<f64>)> {
-        let lists = self.lengths.len();
-        let blocks = self.before.len() / lists.max(1);
-        let upto = |block: usize| {
-            let counts = &self.before[block * lists..(block + 1) * lists];
-            counts.iter().zip(chosen).filter(|(_, c)| **c).map(|(n, _)| *n as usize).sum::<usize>()
-        };
-        let (mut low, mut high) = (0, blocks);
+        let (k, share) = rank(len, q);
+        let (mut low, mut high) = (0, last);
         while high - low > 1 {
             let middle = usize::midpoint(low, high);
-            if upto(middle) <= k { low = middle } else { high = middle }
+            if count(self.row(middle)) <= k { low = middle } else { high = middle }
         }
-        let mut rest = self.all[low * BLOCK..].iter().filter(|(_, list)| chosen[*list]).map(|(value, _)| *value).skip(k - upto(low));
-        Some((rest.next()?, rest.next()))
+        let from = low * self.block;
+        let taken = self.lists[from..].iter().zip(&self.values[from..]).filter(|(list, _)| takes(**list));
+        let mut rest = taken.map(|(_, value)| *value).skip(k - count(self.row(low)));
+        let value = rest.next()?;
+        Some(if share == 0.0 { value } else { value + share * (rest.next().unwrap_or(value) - value) })
     }
 }
 

@@ -164,10 +164,9 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         from = from.min(as_of - Duration::days(28));
     }
     let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
-    let behind = behind(reader, &config.catalogue, &roster, look, span, as_of)?;
     let open = look.slo.as_deref().map_or(slos::Open::None, slos::Open::One);
     let evaluated = slos::states(reader, config, &roster, &settings, now, &look.scope, open)?;
-    let mut board = build(&Material {
+    let material = Material {
         look,
         org: &config.org,
         settings: &settings,
@@ -176,11 +175,11 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         care: &settings::care(config),
         objectives: &objectives,
         facts: &facts,
-        behind: &behind,
         services: &reader.services()?,
         records: reader.counts()?.values().sum(),
         seen: &reader.seen()?,
-    });
+    };
+    let mut board = build(&material, || behind(reader, &config.catalogue, &roster, look, span, as_of))?;
     if let Some(why) = &mut board.why {
         name_members(reader, why)?;
     }

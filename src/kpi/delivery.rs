@@ -6,7 +6,7 @@ mod lead_time;
 
 pub(super) use self::{
     failure::{recoveries, share},
-    frequency::{counted, shipped},
+    frequency::{Counted, counted, shipped},
     lead_time::lead_times,
 };
 use super::Query;

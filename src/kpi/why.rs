@@ -20,8 +20,11 @@ mod group;
 mod member;
 mod parts;
 
+use std::thread;
+
 use serde::Serialize;
 
+use self::parts::{Grain, Pair};
 pub use self::{
     coincidence::{Shift, Suspected, Suspicion, Version, of_incident},
     cut::{Cut, OTHER, Part, Score, Side},
@@ -29,7 +32,7 @@ pub use self::{
     group::UNKNOWN,
     member::Moved,
 };
-use super::Query;
+use super::{Query, beside::beside};
 use crate::domain::{
     value::{Judgement, Reading, Scope},
     window::Window,
@@ -69,21 +72,12 @@ pub struct Why {
     pub refused: Option<String>,
 }
 
-/// How much to look for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// The two owners' dimensions only: enough to name the biggest driver.
-    Owners,
-    /// All dimensions, nested, with members.
-    Whole,
-}
-
 /// Dimensions that name owners.
 const OWNERS: [&str; 2] = ["team", "service"];
 
-/// Explain the change of `reading` between `before`'s window and `now`'s. Both queries look at facts of both windows.
+/// Everything about the change of `reading` between `before`'s window and `now`'s. Both queries look at facts of both windows.
 #[must_use]
-pub fn explain(reading: &Reading, now: &Query<'_>, before: &Query<'_>, depth: Depth) -> Why {
+pub fn explain(reading: &Reading, now: &Query<'_>, before: &Query<'_>) -> Why {
     let mut why = Why {
         metric: reading.metric,
         scope: reading.scope.clone(),
@@ -104,25 +98,58 @@ pub fn explain(reading: &Reading, now: &Query<'_>, before: &Query<'_>, depth: De
         why.refused = Some(missing(&why).into());
         return why;
     }
-    let (Some(was), Some(is)) = (parts::of(reading.metric, before), parts::of(reading.metric, now)) else {
+    let Some(pair) = Pair::of(reading.metric, before, now, Grain::Fact) else {
         why.refused = Some("this metric is not made of parts that add up".into());
         why.drivers = driver::of(reading.metric, before, now);
         return why;
     };
-    let names: Vec<String> = match depth {
-        Depth::Owners => OWNERS.iter().map(|n| (*n).to_owned()).collect(),
-        Depth::Whole => group::names(&was, &is),
-    };
-    let cuts = names.iter().filter(|name| of_scope(name, now.scope)).map(|name| cut::by(name, &was, &is));
-    why.cuts = cuts.filter(|c| c.parts.len() > 1 || c.refused.is_some()).collect();
-    cut::rank(&mut why.cuts);
-    if depth == Depth::Whole {
-        cut::nest(&mut why.cuts, &was, &is);
-        why.drivers = driver::of(reading.metric, before, now);
-        why.members = member::of(&is);
-        why.suspected = coincidence::of_shift(reading.metric, now);
-    }
+    why.cuts = cuts(&group::names(&pair.was, &pair.is), now.scope, &pair);
+    cut::nest(&mut why.cuts, &pair);
+    why.drivers = driver::of(reading.metric, before, now);
+    why.members = member::of(&pair);
+    why.suspected = coincidence::of_shift(reading.metric, now);
     why
+}
+
+/// The owner that accounts for most of a change: by what, and that cut's first part with its share of the gross movement.
+#[must_use]
+pub fn biggest(metric: &str, now: &Query<'_>, before: &Query<'_>) -> Option<(String, Part, f64)> {
+    let pair = Pair::of(metric, before, now, Grain::Track)?;
+    let cut = cuts(&OWNERS, now.scope, &pair).into_iter().find(|c| c.refused.is_none())?;
+    let part = cut.parts.into_iter().next()?;
+    let share = if cut.gross > 0.0 { part.contribution.abs() / cut.gross } else { 0.0 };
+    Some((cut.by, part, share))
+}
+
+/// The cuts by these dimensions that say something, the one that explains best first.
+fn cuts(names: &[impl AsRef<str>], scope: &Scope, pair: &Pair<'_>) -> Vec<Cut> {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).filter(|name| of_scope(name, scope)).collect();
+    let mut cuts = side_by_side(&names, pair);
+    cuts.retain(|c| c.parts.len() > 1 || c.refused.is_some());
+    cut::rank(&mut cuts);
+    cuts
+}
+
+/// Items from which on cuts are worth a thread of their own.
+const MANY: usize = 20_000;
+
+/// The cuts, in the order of `names`. They have nothing to do with each other, so that those of many items share the cores.
+fn side_by_side(names: &[&str], pair: &Pair<'_>) -> Vec<Cut> {
+    let cut = |names: &[&str]| names.iter().map(|name| cut::by(name, pair)).collect::<Vec<_>>();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let items = pair.was.items.len() + pair.is.items.len();
+    if items < MANY || cores < 2 || names.len() < 2 {
+        return cut(names);
+    }
+    let (mine, others) = names.split_at(names.len().div_ceil(cores));
+    thread::scope(|scope| {
+        let running: Vec<_> = others.chunks(mine.len()).map(|names| beside(scope, "cuts", move || cut(names))).collect();
+        let mut cuts = cut(mine);
+        for done in running {
+            cuts.extend(done());
+        }
+        cuts
+    })
 }
 
 /// A dimension that the scope itself fixes says nothing.

@@ -65,7 +65,7 @@ impl Desk {
         let earlier = build::earlier(&query);
         let reading = build::judged(metric.id, &query, &earlier, &self.targets)?;
         let before = Query { window: query.window.before(), settings: &earlier, ..query };
-        Some(why::explain(&reading, &query, &before, why::Depth::Whole))
+        Some(why::explain(&reading, &query, &before))
     }
 
     /// Teams that anything belongs to or the configuration names, `unattributed` last.

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
+    thread,
 };
 
 use rusqlite::{Connection, params};
@@ -23,12 +24,18 @@ use crate::{
         team::UNATTRIBUTED,
         window::{Window, millis},
     },
-    kpi::fact::{Facts, Measure, Owners, Track},
+    kpi::{
+        beside::beside,
+        fact::{Facts, Measure, Owners, Track},
+    },
     ledger::{Derived, attribute::Attributor},
 };
 
 /// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
 const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
+
+/// Bytes of chunks from which on unpacking them is worth a thread.
+const LARGE: usize = 1 << 20;
 
 /// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
 const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
@@ -41,14 +48,28 @@ pub(super) fn damaged(what: &str) -> rusqlite::Error {
 /// Everything a query asks for over a window.
 pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window: Window) -> rusqlite::Result<Facts> {
     let mut facts = Facts::default();
-    let mut interned = Interned::default();
     // A service no record names has no chunks.
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
-    for measure in &query.measures {
-        for track in tracks(conn, names, *measure, window, place, query, &mut interned)? {
-            facts.events.add(*measure, Arc::new(track));
+    let add = |facts: &mut Facts, measure, tracks: Vec<Track>| tracks.into_iter().for_each(|t| facts.events.add(measure, Arc::new(t)));
+    thread::scope(|scope| -> rusqlite::Result<()> {
+        // Unpacking much goes on beside reading the next; keys are read while unpacking, so that those wait.
+        let mut unpacking = Vec::new();
+        for measure in &query.measures {
+            let packed: Arc<[Packed]> = chunks(conn, *measure, window, place)?.into();
+            if query.keys || packed.iter().map(|p| p.body.len()).sum::<usize>() < LARGE {
+                let mut keys = HashMap::new();
+                let key = |row| if query.keys { key(conn, names, row, &mut keys).map(Some) } else { Ok(None) };
+                add(&mut facts, *measure, tracks(names, *measure, &packed, window, query.dims, key)?);
+            } else {
+                let unpack = move || tracks(names, *measure, &packed, window, query.dims, |_| Ok(None));
+                unpacking.push((*measure, beside(scope, "unpack", unpack)));
+            }
         }
-    }
+        for (measure, tracks) in unpacking {
+            add(&mut facts, measure, tracks()?);
+        }
+        Ok(())
+    })?;
     if !query.live.is_empty() {
         facts.buckets = live::buckets(conn, query, window)?;
     }
@@ -61,22 +82,22 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     Ok(facts)
 }
 
-/// Event facts of one measure: a track per service and list of owners.
+/// Event facts of one measure: a track per service and list of owners. `key` gives the key of the record in a row, where it
+/// is asked for.
 fn tracks(
-    conn: &Connection,
     names: &Names,
     measure: Measure,
+    packed: &[Packed],
     window: Window,
-    place: Option<i64>,
-    query: &FactQuery,
-    interned: &mut Interned,
+    dims: bool,
+    mut key: impl FnMut(i64) -> rusqlite::Result<Option<Arc<str>>>,
 ) -> rusqlite::Result<Vec<Track>> {
+    let mut interned = Interned::default();
     // Owners are interned: where a list lies tells it from others.
     let mut known: HashMap<(i64, *const ()), usize> = HashMap::new();
-    let mut keys = HashMap::new();
     let mut out: Vec<Track> = Vec::new();
-    for packed in chunks(conn, measure, window, place)? {
-        let view = View::new(&packed.body, interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
+    for packed in packed {
+        let view = View::new(&packed.body, &mut interned, dims).ok_or_else(|| damaged("fact chunk"))?;
         for found in found(&view, packed.span, measure, window) {
             for events in view.stretches(found) {
                 let owners = view.owners.get(view.owner(events.start)).ok_or_else(|| damaged("fact chunk"))?;
@@ -86,9 +107,10 @@ fn tracks(
                     out.len() - 1
                 });
                 view.append(events.clone(), packed.span, &mut out[at]).ok_or_else(|| damaged("fact chunk"))?;
-                if query.keys {
-                    for i in events {
-                        out[at].keys.push(key(conn, names, view.row(i), &mut keys)?);
+                for i in events {
+                    match key(view.row(i))? {
+                        Some(key) => out[at].keys.push(key),
+                        None => break,
                     }
                 }
             }

@@ -17,7 +17,7 @@ use quarterdeck::{
         Query, Settings,
         board::build,
         fact::{Bucket, Cost, Dims, Event, EventRef, Events, Facts, Histogram, Measure, Owners, flag},
-        why::{self, Cut, Depth, Why},
+        why::{self, Cut, Why},
     },
 };
 
@@ -195,7 +195,7 @@ fn explained(facts: &Facts, scope: &Scope, window: Window) -> Vec<Why> {
     CATALOGUE
         .iter()
         .filter_map(|k| build::judged(k.id, &query, &earlier, &BTreeMap::new()))
-        .map(|reading| why::explain(&reading, &query, &before, Depth::Whole))
+        .map(|reading| why::explain(&reading, &query, &before))
         .collect()
 }
 

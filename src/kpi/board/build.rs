@@ -20,6 +20,7 @@ use crate::{
     },
     kpi::{
         Query, Settings,
+        beside::beside,
         care::Care,
         cost, evaluate,
         fact::Facts,
@@ -67,8 +68,6 @@ pub struct Material<'a> {
     pub objectives: &'a [Objective],
     /// Facts over the window and the like window before it; with objectives, of the trailing 28 days at least.
     pub facts: &'a Facts,
-    /// Rows.
-    pub behind: &'a Behind,
     /// Services that any record names.
     pub services: &'a [String],
     /// Records in the store.
@@ -83,23 +82,45 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
-/// Make the board. The tables of teams and services take as long as everything else, so they have a thread of their own.
-#[must_use]
-pub fn build(m: &Material<'_>) -> Board {
+/// Make the board; `behind` reads the records behind it. The tables of teams and services take about as long as the charts,
+/// as the numbers with what moved them, and as that reading, so that they go on side by side.
+///
+/// # Errors
+/// Those of `behind`.
+pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) -> Result<Board, E> {
     let window = window(m.look, m.settings.as_of);
     let tables = || (teams(m, window), services(m, window));
+    let charts = || charts(m, window);
     thread::scope(|scope| {
-        let beside = thread::Builder::new().name("tables".into()).spawn_scoped(scope, tables);
-        let board = without_tables(m, window);
-        let (teams, services) = match beside {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => tables(),
-        };
-        Board { teams, services, ..board }
+        let (tables, charts) = (beside(scope, "tables", tables), beside(scope, "charts", charts));
+        let behind = behind()?;
+        let board = numbers(m, &behind, window);
+        let ((teams, services), (series, series_before)) = (tables(), charts());
+        Ok(Board { series, series_before, teams, services, ..board })
     })
 }
 
-fn without_tables(m: &Material<'_>, window: Window) -> Board {
+/// A series per headline, and that of the metric looked at in the window before.
+fn charts(m: &Material<'_>, window: Window) -> (BTreeMap<&'static str, Series>, Option<Series>) {
+    let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
+    let catalogue = &m.settings.catalogue;
+    let buckets = buckets(m.look, m.settings.zone, window, false);
+    let mut series: BTreeMap<_, _> = catalogue
+        .all()
+        .filter(|k| k.facet_of.is_none() && fed(k.id, catalogue, m.seen))
+        .filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?)))
+        .collect();
+    let Some(focus) = m.look.focus else { return (series, None) };
+    let fine = self::buckets(m.look, m.settings.zone, window, true);
+    if let Some(s) = over(focus, &query, &fine) {
+        series.insert(focus, s);
+    }
+    let back = m.look.range.length();
+    let shifted: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
+    (series, over(focus, &query, &shifted).filter(|s| s.values.iter().any(Option::is_some)))
+}
+
+fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
     let earlier = earlier(&query);
     let catalogue = &m.settings.catalogue;
@@ -110,30 +131,14 @@ fn without_tables(m: &Material<'_>, window: Window) -> Board {
         .collect();
     guard::together(readings.values_mut());
     let before = Query { window: query.window.before(), settings: &earlier, ..query };
-    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before, why::Depth::Whole));
+    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
     let drivers = drivers(&readings, &query, &before);
-    let buckets = buckets(m.look, m.settings.zone, window, false);
-    let mut series: BTreeMap<_, _> = catalogue
-        .all()
-        .filter(|k| k.facet_of.is_none() && fed(k.id, catalogue, m.seen))
-        .filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?)))
-        .collect();
-    let mut series_before = None;
-    if let Some(focus) = m.look.focus {
-        let fine = self::buckets(m.look, m.settings.zone, window, true);
-        if let Some(s) = over(focus, &query, &fine) {
-            series.insert(focus, s);
-        }
-        let back = m.look.range.length();
-        let shifted: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
-        series_before = over(focus, &query, &shifted).filter(|s| s.values.iter().any(Option::is_some));
-    }
-    let row = |r: &Record| rows::row(r, &m.behind.derived, m.look.focus, m.settings);
-    let incidents: Vec<Row> = m.behind.incidents.iter().filter_map(row).collect();
+    let row = |r: &Record| rows::row(r, &behind.derived, m.look.focus, m.settings);
+    let incidents: Vec<Row> = behind.incidents.iter().filter_map(row).collect();
     let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
     open.sort_by_key(|r| r.at);
-    let deployments: Vec<Row> = m.behind.deployments.iter().filter_map(row).collect();
-    let mut behind_focus: Vec<Row> = m.behind.focus.iter().filter_map(row).collect();
+    let deployments: Vec<Row> = behind.deployments.iter().filter_map(row).collect();
+    let mut behind_focus: Vec<Row> = behind.focus.iter().filter_map(row).collect();
     if behind_focus.is_empty()
         && let Some(focus) = m.look.focus
     {
@@ -149,15 +154,15 @@ fn without_tables(m: &Material<'_>, window: Window) -> Board {
         readings,
         targets: catalogue.all().filter_map(|k| Some((k.id, target_of(k.id, m.targets)?.clone()))).collect(),
         unfed: catalogue.all().filter(|k| !fed(k.id, catalogue, m.seen)).map(|k| k.id).collect(),
-        series,
-        series_before,
+        series: BTreeMap::new(),
+        series_before: None,
         teams: Vec::new(),
         services: Vec::new(),
         markers: markers(&deployments, &incidents, m.facts, window),
         open_incidents: open,
         incidents: incidents.into_iter().filter(|r| window.contains(r.at) || r.tags.iter().any(|t| t == "open")).collect(),
         deployments,
-        rows_total: m.behind.focus_total.max(behind_focus.len() as u64),
+        rows_total: behind.focus_total.max(behind_focus.len() as u64),
         rows: behind_focus,
         why,
         drivers,
@@ -176,12 +181,9 @@ fn drivers(readings: &BTreeMap<&'static str, Reading>, now: &Query<'_>, before: 
     let headline = |id: &str| metric::find(id).is_some_and(|k| k.facet_of.is_none());
     let moved = readings.iter().filter(|(id, r)| r.change_is_real == Some(true) && headline(id));
     moved
-        .filter_map(|(id, reading)| {
-            let why = why::explain(reading, now, before, why::Depth::Owners);
-            let (by, part) = why.biggest()?;
-            let gross = why.cuts.iter().find(|c| c.by == by)?.gross;
-            let share = if gross > 0.0 { part.contribution.abs() / gross } else { 0.0 };
-            Some((*id, Driver { by: by.to_owned(), name: part.name.clone(), contribution: part.contribution, share }))
+        .filter_map(|(id, _)| {
+            let (by, part, share) = why::biggest(id, now, before)?;
+            Some((*id, Driver { by, name: part.name, contribution: part.contribution, share }))
         })
         .collect()
 }

@@ -38,9 +38,9 @@ fn immature(query: &Query<'_>, m: &Member<'_>) -> bool {
     ((millis(query.settings.as_of) - m.event.at_ms()) as f64) < query.settings.link_window_s * 1000.0
 }
 
-/// The members of a share of deployments, each with whether it is one of those counted above the line; `None` when the
+/// Visit the members of a share of deployments, each with whether it is one of those counted above the line; `None` when the
 /// metric is no such share.
-pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>) -> Option<Vec<(Member<'a>, bool)>> {
+pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>, mut visit: impl FnMut(&Member<'a>, bool)) -> Option<()> {
     type Is = fn(&Member<'_>) -> bool;
     let (belongs, hit): (fn(&Query<'_>, &Member<'_>) -> bool, Is) = match metric {
         "change_failure_rate" => (is_candidate, failed),
@@ -49,7 +49,8 @@ pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>) -> Option<Vec<(
         "deploy_success_rate" => (|_, _| true, |m| m.has(flag::SUCCESS)),
         _ => return None,
     };
-    Some(members(query, Measure::Deployment).iter().filter(|m| belongs(query, m)).map(|m| (m, hit(&m))).collect())
+    members(query, Measure::Deployment).iter().filter(|m| belongs(query, m)).for_each(|m| visit(&m, hit(&m)));
+    Some(())
 }
 
 /// Recoveries of the window, each with its length in seconds.

@@ -113,24 +113,33 @@ fn releases(query: &Query<'_>, attempts: &Members<'_>, bits: u16) -> Vec<Release
     releases
 }
 
-/// Watched days, and each release of the window with its counted members in order of time and the scope's share of it.
-pub(in crate::kpi) fn counted<'a>(query: &Query<'a>) -> (f64, Vec<(Vec<EventRef<'a>>, f64)>) {
+/// A release of the window and its counted members, in order of time.
+#[derive(Debug, Clone)]
+pub(in crate::kpi) struct Counted<'a> {
+    pub first: EventRef<'a>,
+    /// Empty for most, which then costs nothing.
+    pub others: Vec<EventRef<'a>>,
+    /// The scope's share.
+    pub weight: f64,
+}
+
+/// Visit the releases of the window; gives the days watched.
+pub(in crate::kpi) fn counted<'a>(query: &Query<'a>, mut visit: impl FnMut(Counted<'a>)) -> f64 {
     let attempts = members(query, Measure::Deployment);
     let mut by_group: HashMap<u64, Vec<EventRef<'a>>> = HashMap::new();
-    let mut out = Vec::new();
-    for m in attempts.iter().filter(|m| m.has(flag::COUNTED)) {
-        match m.event.group() {
-            0 => out.push((vec![m.event], m.weight)),
-            group => by_group.entry(group).or_default().push(m.event),
+    attempts.iter().filter(|m| m.has(flag::COUNTED)).for_each(|m| match m.event.group() {
+        0 => visit(Counted { first: m.event, others: Vec::new(), weight: m.weight }),
+        group => by_group.entry(group).or_default().push(m.event),
+    });
+    if !by_group.is_empty() {
+        for release in releases(query, &attempts, flag::COUNTED) {
+            if let Some(mut others) = by_group.remove(&release.group) {
+                others.sort_by_key(|e| e.at_ms());
+                visit(Counted { first: others.remove(0), others, weight: release.weight });
+            }
         }
     }
-    for release in releases(query, &attempts, flag::COUNTED) {
-        if let Some(mut events) = by_group.remove(&release.group) {
-            events.sort_by_key(|e| e.at_ms());
-            out.push((events, release.weight));
-        }
-    }
-    (Observed::of(query, "deployment", Measure::Deployment).days(), out)
+    Observed::of(query, "deployment", Measure::Deployment).days()
 }
 
 impl Frequency<'_> {
@@ -240,9 +249,9 @@ fn redeploys(f: &Frequency<'_>) -> Reading {
     f.of_kind(flag::REDEPLOY)
 }
 
-/// Changes that reached production in the window.
-pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
-    members(query, Measure::LeadTime).iter().filter(|m| !m.has(flag::FIRST)).collect()
+/// Visit the changes that reached production in the window.
+pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>, visit: impl FnMut(Member<'a>)) {
+    members(query, Measure::LeadTime).iter().filter(|m| !m.has(flag::FIRST)).for_each(visit);
 }
 
 /// Changes that reached production per counted deployment.
@@ -251,7 +260,7 @@ fn batch_size(f: &Frequency<'_>) -> Reading {
     if deployments <= 0.0 {
         return f.blank.no_data("no deployment in the window");
     }
-    let shipped = members(f.query, Measure::LeadTime);
-    let changes: f64 = shipped.iter().filter(|m| !m.has(flag::FIRST)).map(|m| m.weight).sum();
+    let mut changes = 0.0;
+    shipped(f.query, |m| changes += m.weight);
     f.reading(changes / deployments).with("changes", changes)
 }

@@ -42,9 +42,9 @@ fn is_measured(query: &Query<'_>, m: &Member<'_>) -> bool {
     !m.event.values().is_empty() && (query.settings.include_bots || !m.has(flag::BOT))
 }
 
-/// What the headline is made of: changes, or commits where the settings say so, each with a value.
-pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>) -> Vec<Member<'a>> {
-    members(query, unit_of_work(query).0).iter().filter(|m| is_measured(query, m)).collect()
+/// Visit what the headline is made of: changes, or commits where the settings say so, each with its lead time.
+pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>, mut visit: impl FnMut(&Member<'a>, f64)) {
+    members(query, unit_of_work(query).0).iter().filter(|m| is_measured(query, m)).for_each(|m| visit(&m, m.event.values()[0]));
 }
 
 fn unit_of_work(query: &Query<'_>) -> (Measure, &'static str) {

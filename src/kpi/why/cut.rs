@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    group::{Group, Grouped, grouped},
-    parts::{Parts, Shape},
+    group::{Group, Grouped, Labels, grouped},
+    parts::{Pair, Parts, Shape},
 };
 use crate::analysis::{
     decompose::{self, Groups},
-    quantile, shapley,
+    shapley::{self, Ranked},
 };
 
 /// Name of what is left after the largest parts.
@@ -23,7 +23,7 @@ pub const OTHER: &str = "other";
 const MOST_PARTS: usize = 40;
 
 /// Fewest values per window for a ranking of quantile contributions: below, they jump with every value.
-const FEWEST_VALUES: usize = 20;
+const FEWEST_VALUES: f64 = 20.0;
 
 /// Cuts that are drilled into, and parts of each that are.
 const NESTED: usize = 2;
@@ -153,21 +153,24 @@ impl Cut {
 }
 
 /// Cut by a dimension.
-pub(super) fn by(name: &str, was: &Parts<'_>, is: &Parts<'_>) -> Cut {
-    let (mut before, covered_before) = grouped(was, name);
-    let (mut now, covered_now) = grouped(is, name);
-    let mut cut = of(name, was, is, &mut before, &mut now);
+pub(super) fn by(name: &str, pair: &Pair<'_>) -> Cut {
+    let (mut cut, before, now, covered) = if let Shape::Quantile(q) = pair.is.shape {
+        values(name, q, pair)
+    } else {
+        let ((before, covered_before), (now, covered_now)) = (grouped(&pair.was, name), grouped(&pair.is, name));
+        (of(name, &pair.was, &pair.is, &before, &now), before, now, f64::midpoint(covered_before, covered_now))
+    };
     if cut.refused.is_none() {
-        cut.score = Some(score(&cut, &before, &now, f64::midpoint(covered_before, covered_now)));
+        cut.score = Some(score(&cut, &before, &now, covered));
     }
     cut.bounded()
 }
 
-/// The values of a quantile are moved out of the groups: they are many.
-fn of(name: &str, was: &Parts<'_>, is: &Parts<'_>, before: &mut Grouped, now: &mut Grouped) -> Cut {
+/// Everything but quantiles, which need the single values.
+fn of(name: &str, was: &Parts<'_>, is: &Parts<'_>, before: &Grouped, now: &Grouped) -> Cut {
     match is.shape {
         Shape::Ratio => ratio(name, before, now),
-        Shape::Quantile(q) => values(name, q, before, now),
+        Shape::Quantile(_) => Cut::refused(name, SHAPLEY, "the pieces of a Shapley value do not nest"),
         Shape::Histogram(q) => histograms(name, q, before, now),
         Shape::Count { days, per_day } => counts(name, before, now, (was.days().unwrap_or(days), days), per_day),
         Shape::Sum => sums(name, before, now),
@@ -201,25 +204,34 @@ fn rate_of(pair: Option<&(f64, f64)>) -> Side {
     Side { value: (den > 0.0).then(|| num / den), n: den }
 }
 
-fn values(name: &str, q: f64, before: &mut Grouped, now: &mut Grouped) -> Cut {
-    let mut groups: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
-    for (g, group) in before.iter_mut() {
-        groups.entry(g.clone()).or_default().0 = group.take_values();
-    }
-    for (g, group) in now.iter_mut() {
-        groups.entry(g.clone()).or_default().1 = group.take_values();
-    }
-    let (n0, n1) = groups.values().fold((0, 0), |n, (was, is)| (n.0 + was.len(), n.1 + is.len()));
-    let of = |v: &[f64]| Side { value: quantile::of_sorted(v, q), n: v.len() as f64 };
-    let sides: BTreeMap<String, (Side, Side)> = groups.iter().map(|(g, (a, b))| (g.clone(), (of(a), of(b)))).collect();
-    let Some(change) = shapley::of_values(groups, q) else {
-        return Cut::refused(name, SHAPLEY, "one of the pools is empty: a quantile of nothing has no value");
+/// With the groups of both windows and how many values have one.
+fn values(name: &str, q: f64, pair: &Pair<'_>) -> (Cut, Grouped, Grouped, f64) {
+    let Labels { names, of_item, covered } = Labels::of(pair, name);
+    let list = |item: &u32| of_item[(item % 2) as usize][(item / 2) as usize] * 2 + item % 2;
+    let ranked = Ranked::new(&pair.values, pair.item_of.iter().map(list).collect(), names.len());
+    let side = |group: usize, is_now: bool| {
+        let (n, value) = ranked.own(group, is_now, q);
+        Side { value, n: n as f64 }
     };
-    let mut cut = shapley_cut(name, change, &sides);
-    if n0 < FEWEST_VALUES || n1 < FEWEST_VALUES {
-        cut.how = "exact Shapley values of few values: they jump with each one";
-    }
-    cut
+    let sides: BTreeMap<String, (Side, Side)> =
+        names.iter().enumerate().map(|(g, name)| (name.clone(), (side(g, false), side(g, true)))).collect();
+    let grouped = |pick: fn(&(Side, Side)) -> f64| -> Grouped {
+        let some = sides.iter().map(|(g, both)| (g, pick(both))).filter(|(_, n)| *n > 0.0);
+        some.map(|(g, n)| (g.clone(), Group { n, ..Group::default() })).collect()
+    };
+    let (before, now) = (grouped(|s| s.0.n), grouped(|s| s.1.n));
+    let cut = match ranked.change(&names, q) {
+        None => Cut::refused(name, SHAPLEY, "one of the pools is empty: a quantile of nothing has no value"),
+        Some(change) => {
+            let few = |of: &Grouped| of.values().map(|g| g.n).sum::<f64>() < FEWEST_VALUES;
+            let mut cut = shapley_cut(name, change, &sides);
+            if few(&before) || few(&now) {
+                cut.how = "exact Shapley values of few values: they jump with each one";
+            }
+            cut
+        }
+    };
+    (cut, before, now, f64::midpoint(covered[0], covered[1]))
 }
 
 fn histograms(name: &str, q: f64, before: &Grouped, now: &Grouped) -> Cut {
@@ -322,7 +334,7 @@ fn per_unit(name: &str, before: &Grouped, now: &Grouped, (u0, u1): (f64, f64)) -
 }
 
 fn score(cut: &Cut, before: &Grouped, now: &Grouped, covered: f64) -> Score {
-    let weight = |v: &Group| if v.den > 0.0 { v.den } else { v.num.abs() + v.n as f64 + v.counts.total() };
+    let weight = |v: &Group| if v.den > 0.0 { v.den } else { v.num.abs() + v.n + v.counts.total() };
     let numerator = |v: &Group| if v.den > 0.0 || v.num != 0.0 { v.num } else { weight(v) };
     let contributions: BTreeMap<String, f64> = cut.parts.iter().map(|p| (p.name.clone(), p.contribution)).collect();
     let mut weights: BTreeMap<String, f64> = BTreeMap::new();
@@ -350,12 +362,12 @@ pub(super) fn rank(cuts: &mut [Cut]) {
 }
 
 /// Look into the largest parts of the best cuts by the next best dimension.
-pub(super) fn nest(cuts: &mut [Cut], was: &Parts<'_>, is: &Parts<'_>) {
+pub(super) fn nest(cuts: &mut [Cut], pair: &Pair<'_>) {
     let names: Vec<String> = cuts.iter().filter(|c| c.refused.is_none()).map(|c| c.by.clone()).collect();
     for cut in cuts.iter_mut().filter(|c| c.refused.is_none()).take(NESTED) {
         let Some(second) = names.iter().find(|n| **n != cut.by) else { return };
         for part in cut.parts.iter_mut().filter(|p| p.name != OTHER).take(NESTED) {
-            part.inside = inside(&cut.by, part, second, was, is).map(Box::new);
+            part.inside = inside(&cut.by, part, second, &pair.was, &pair.is).map(Box::new);
         }
     }
 }
@@ -366,7 +378,7 @@ fn inside(by: &str, part: &Part, second: &str, was: &Parts<'_>, is: &Parts<'_>) 
         return None;
     }
     let (then, here) = (was.only(by, &part.name), is.only(by, &part.name));
-    let (mut before, mut now) = (grouped(&then, second).0, grouped(&here, second).0);
+    let (before, now) = (grouped(&then, second).0, grouped(&here, second).0);
     if before.len().max(now.len()) < 2 {
         return None;
     }
@@ -383,7 +395,7 @@ fn inside(by: &str, part: &Part, second: &str, was: &Parts<'_>, is: &Parts<'_>) 
         cut.gross *= weight;
         cut
     } else {
-        of(second, was, is, &mut before, &mut now)
+        of(second, was, is, &before, &now)
     };
     (cut.refused.is_none()).then(|| cut.bounded())
 }

@@ -4,13 +4,13 @@
 //! shared (a quantile), its owners together are a group of their own.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use super::parts::{Item, Of, Parts, Shape};
+use super::parts::{Item, Of, Pair, Parts, Shape};
 use crate::{
-    analysis::histogram::Counts,
+    analysis::histogram::{self, Counts},
     domain::{
         record::Record,
         team::UNATTRIBUTED,
@@ -21,7 +21,7 @@ use crate::{
         Query,
         cost::UNALLOCATED,
         dimension,
-        fact::{Bucket, Cost, EventRef, Owners},
+        fact::{Bucket, Cost, EventRef, Owners, Track},
         scope::{self, Whose},
     },
 };
@@ -33,7 +33,7 @@ pub const UNKNOWN: &str = "(not given)";
 const MOST: usize = 16;
 
 /// Groups with the share of an item in each; the shares sum to 1.
-pub(super) type Shares = Arc<[(Arc<str>, f64)]>;
+type Shares = Arc<[(Arc<str>, f64)]>;
 
 /// One group of one window.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,17 +41,8 @@ pub(super) struct Group {
     pub num: f64,
     pub den: f64,
     /// Of a quantile: how many values.
-    pub n: usize,
-    /// Of a quantile, ascending.
-    pub values: Vec<f64>,
+    pub n: f64,
     pub counts: Counts,
-}
-
-impl Group {
-    /// The values, which then are no longer here; `n` still says how many there were.
-    pub fn take_values(&mut self) -> Vec<f64> {
-        std::mem::take(&mut self.values)
-    }
 }
 
 /// Groups of one window by name.
@@ -59,82 +50,81 @@ pub(super) type Grouped = BTreeMap<String, Group>;
 
 /// The items by a dimension, and the share of them that has a value for it.
 pub(super) fn grouped(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
-    if let Shape::Quantile(_) = parts.shape {
-        return grouped_values(parts, by);
-    }
     let mut finder = Finder::new(parts, by);
-    let mut sums: HashMap<Arc<str>, Group> = HashMap::new();
-    let (mut known, mut all) = (0_usize, 0_usize);
+    // Few lists of shares, many items: what is of one list is added up before it is shared out.
+    let mut sums: Vec<(usize, Group)> = Vec::new();
     for item in &parts.items {
-        let groups = finder.groups(item);
-        all += 1;
-        known += usize::from(groups.iter().all(|(name, _)| &**name != UNKNOWN));
-        for (name, share) in groups.iter() {
-            let group = match sums.get_mut(name) {
-                Some(group) => group,
-                None => sums.entry(Arc::clone(name)).or_default(),
-            };
-            if let (Shape::Histogram(_), Of::Bucket(b)) = (parts.shape, &item.of) {
-                if let Some(hist) = &b.hist {
-                    let counts = Counts { bounds: hist.bounds.clone(), counts: hist.counts.clone() };
-                    let _ = group.counts.add(&counts, item.den * share);
-                }
-            } else {
-                group.num += item.num * share;
-                group.den += item.den * share;
+        let place = finder.place(item);
+        if place >= sums.len() {
+            sums.resize_with(place + 1, Default::default);
+        }
+        let (n, sum) = &mut sums[place];
+        *n += item.n as usize;
+        if let (Shape::Histogram(_), Of::Bucket(b)) = (parts.shape, &item.of) {
+            if let Some(hist) = &b.hist {
+                let _ = histogram::add(&mut sum.counts.bounds, &mut sum.counts.counts, (&hist.bounds, &hist.counts), item.den);
             }
+        } else {
+            sum.num += item.num;
+            sum.den += item.den;
         }
     }
-    let covered = if all > 0 { known as f64 / all as f64 } else { 0.0 };
-    (sums.into_iter().map(|(name, group)| (name.to_string(), group)).collect(), covered)
+    let mut groups = Grouped::new();
+    let mut known = 0;
+    for ((n, sum), shares) in sums.iter().zip(&finder.lists).filter(|((n, _), _)| *n > 0) {
+        known += if shares.iter().all(|(name, _)| &**name != UNKNOWN) { *n } else { 0 };
+        for (name, share) in shares.iter() {
+            let group = match groups.get_mut(&**name) {
+                Some(group) => group,
+                None => groups.entry(name.to_string()).or_default(),
+            };
+            group.num += sum.num * share;
+            group.den += sum.den * share;
+            let _ = group.counts.add(&sum.counts, *share);
+        }
+    }
+    (groups, share_of(known, sums.iter().map(|(n, _)| n).sum()))
 }
 
-/// The values of a quantile by a dimension. A value has one group, as its owners are one together; handed out in ascending
-/// order, the values of each group are in order as well.
-fn grouped_values(parts: &Parts<'_>, by: &str) -> (Grouped, f64) {
-    let mut finder = Finder::new(parts, by);
-    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut groups: Vec<(Arc<str>, Group)> = Vec::new();
-    let mut last: Option<(Shares, usize)> = None;
-    let mut known = 0_usize;
-    let mut place_of = Vec::with_capacity(parts.items.len());
-    for item in &parts.items {
-        let shares = finder.groups(item);
-        // Items in a row mostly have the same group.
-        let place = match &last {
-            Some((same, place)) if Arc::ptr_eq(same, &shares) => *place,
-            _ => {
-                let name = shares.first().map_or_else(|| Arc::from(UNKNOWN), |(name, _)| Arc::clone(name));
-                let place = *places.entry(Arc::clone(&name)).or_insert_with(|| {
-                    groups.push((name, Group::default()));
-                    groups.len() - 1
-                });
-                last = Some((shares, place));
-                place
-            }
-        };
-        known += usize::from(&*groups[place].0 != UNKNOWN);
-        place_of.push(place);
+/// The group of each value of a quantile: a value has one, as its owners are one together.
+pub(super) struct Labels {
+    pub names: Vec<String>,
+    /// By item, as a place in `names`: then and now.
+    pub of_item: [Vec<u32>; 2],
+    /// Share of the items that have a value for the dimension, then and now.
+    pub covered: [f64; 2],
+}
+
+impl Labels {
+    pub fn of(pair: &Pair<'_>, by: &str) -> Self {
+        let mut finder = Finder::new(&pair.is, by);
+        let sides = [&pair.was.items, &pair.is.items];
+        #[allow(clippy::cast_possible_truncation, reason = "there are at most as many groups as items, and those are counted in u32")]
+        let of_item = sides.map(|items| items.iter().map(|item| finder.place(item) as u32).collect::<Vec<_>>());
+        let name = |shares: &Shares| shares.first().map_or(UNKNOWN, |(name, _)| name).to_owned();
+        let names: Vec<String> = finder.lists.iter().map(name).collect();
+        let unknown = names.iter().position(|name| name == UNKNOWN);
+        let covered = of_item.each_ref().map(|labels| {
+            let without = unknown.map_or(0, |unknown| labels.iter().filter(|label| **label as usize == unknown).count());
+            share_of(labels.len() - without, labels.len())
+        });
+        Self { names, of_item, covered }
     }
-    for (value, item) in &parts.ascending {
-        let group = &mut groups[place_of[*item]].1;
-        group.values.push(*value);
-        group.n += 1;
-    }
-    let covered = if parts.items.is_empty() { 0.0 } else { known as f64 / parts.items.len() as f64 };
-    (groups.into_iter().map(|(name, group)| (name.to_string(), group)).collect(), covered)
+}
+
+fn share_of(known: usize, all: usize) -> f64 {
+    if all > 0 { known as f64 / all as f64 } else { 0.0 }
 }
 
 /// Names of the dimensions that the items of either window have.
-pub(super) fn names(was: &Parts<'_>, is: &Parts<'_>) -> Vec<String> {
+pub(super) fn names<'a>(was: &Parts<'a>, is: &Parts<'a>) -> Vec<String> {
     let mut fixed: BTreeSet<&'static str> = BTreeSet::new();
     let mut labels: BTreeSet<String> = BTreeSet::new();
-    let mut seen: HashSet<*const (Arc<str>, Arc<str>)> = HashSet::new();
-    let mut last = None;
-    let mut of_event = |e: EventRef<'_>, labels: &mut BTreeSet<String>| {
-        let set = e.dims().as_ptr();
-        if last.replace(set) != Some(set) && seen.insert(set) {
-            labels.extend(e.dims().iter().map(|(name, _)| name.to_string()));
+    // Facts of a track stand together, and each of its sets is some fact's.
+    let mut last: Option<&Track> = None;
+    let mut of_event = |e: EventRef<'a>, labels: &mut BTreeSet<String>| {
+        if last.replace(e.track()).is_none_or(|last| !std::ptr::eq(last, e.track())) {
+            labels.extend(e.track().sets().iter().flat_map(|set| set.iter()).map(|(name, _)| name.to_string()));
         }
     };
     let mut any_event = false;
@@ -171,40 +161,63 @@ pub(super) fn names(was: &Parts<'_>, is: &Parts<'_>) -> Vec<String> {
     out
 }
 
-/// Looks groups up; what most items have in common only once.
+/// What of an event decides its group.
+#[derive(Clone, Copy, PartialEq)]
+enum Decides {
+    Team,
+    Service,
+    Weekday,
+    Label,
+}
+
+/// Looks groups up; what most items have in common only once. An item is given the place of its list of shares in `lists`.
 pub(super) struct Finder<'a> {
     by: String,
+    decides: Decides,
     query: Query<'a>,
     whose: Whose<'a>,
     /// Values of several owners are one group together.
     joint: bool,
-    /// Shares by the address of an interned list of owners or dimensions.
-    owners: HashMap<*const (Arc<str>, f64), Shares>,
-    dims: HashMap<*const (Arc<str>, Arc<str>), Shares>,
-    names: HashMap<String, Shares>,
-    /// The shares of the event before, by what decides them: neighbours in time are mostly alike.
-    last: Option<(*const u8, Shares)>,
+    /// Every list of shares that was found; with `joint` each has one name, and no two the same.
+    pub lists: Vec<Shares>,
+    /// Lists of one name.
+    names: HashMap<String, usize>,
+    /// Lists by the address of interned owners.
+    owners: HashMap<*const (Arc<str>, f64), usize>,
+    /// The track of the event before, and of a label the list of each of its sets so far.
+    track: Option<&'a Track>,
+    sets: Vec<Option<usize>>,
+    /// The list of every event of that track, where service or owners decide it.
+    last: usize,
     /// The same for a calendar day, from and to in milliseconds since the epoch.
-    day: Option<(std::ops::Range<i64>, Shares)>,
+    day: Option<(std::ops::Range<i64>, usize)>,
 }
 
 impl<'a> Finder<'a> {
     pub fn new(parts: &Parts<'a>, by: &str) -> Self {
         Self {
             by: by.to_owned(),
+            decides: match by {
+                "team" => Decides::Team,
+                "service" => Decides::Service,
+                "weekday" => Decides::Weekday,
+                _ => Decides::Label,
+            },
             query: parts.query,
             whose: Whose::of(&parts.query),
             joint: matches!(parts.shape, Shape::Quantile(_)),
-            owners: HashMap::new(),
-            dims: HashMap::new(),
+            lists: Vec::new(),
             names: HashMap::new(),
-            last: None,
+            owners: HashMap::new(),
+            track: None,
+            sets: Vec::new(),
+            last: 0,
             day: None,
         }
     }
 
-    /// The groups of an item and its share in each.
-    pub fn groups(&mut self, item: &Item<'a>) -> Shares {
+    /// The place of an item's groups and its share in each.
+    pub fn place(&mut self, item: &Item<'a>) -> usize {
         match &item.of {
             Of::Event(e) => self.event(*e),
             Of::Release(events) => self.release(events),
@@ -214,104 +227,121 @@ impl<'a> Finder<'a> {
         }
     }
 
+    /// The share of an item that lies in a group.
+    pub fn share(&mut self, item: &Item<'a>, group: &str) -> f64 {
+        let place = self.place(item);
+        self.lists[place].iter().filter(|(name, _)| &**name == group).map(|(_, share)| share).sum()
+    }
+
     /// What of an item lies in a group: of a release only the members that do.
     pub fn narrowed(&mut self, of: &Of<'a>, group: &str) -> Of<'a> {
         let Of::Release(events) = of else { return of.clone() };
-        let mine: Vec<EventRef<'a>> = events.iter().copied().filter(|e| self.event(*e).iter().any(|(name, _)| &**name == group)).collect();
+        let mut mine = Vec::new();
+        for e in events.iter() {
+            let place = self.event(*e);
+            mine.extend(self.lists[place].iter().any(|(name, _)| &**name == group).then_some(*e));
+        }
         Of::Release(mine.into())
     }
 
-    fn one(&mut self, name: &str) -> Shares {
+    fn add(&mut self, shares: Shares) -> usize {
+        self.lists.push(shares);
+        self.lists.len() - 1
+    }
+
+    fn one(&mut self, name: &str) -> usize {
         let name = if name.is_empty() { UNKNOWN } else { name };
         if let Some(known) = self.names.get(name) {
-            return Arc::clone(known);
+            return *known;
         }
-        let shares: Shares = Arc::new([(Arc::from(name), 1.0)]);
-        self.names.insert(name.to_owned(), Arc::clone(&shares));
-        shares
+        let place = self.add(Arc::new([(Arc::from(name), 1.0)]));
+        self.names.insert(name.to_owned(), place);
+        place
     }
 
-    fn event(&mut self, e: EventRef<'_>) -> Shares {
-        let decides: *const u8 = match self.by.as_str() {
-            "team" => e.teams().as_ptr().cast(),
-            "service" => e.service().as_ptr(),
-            "weekday" => return self.weekday(e),
-            _ => e.dims().as_ptr().cast(),
-        };
-        if let Some((same, shares)) = &self.last
-            && *same == decides
-        {
-            return Arc::clone(shares);
+    fn event(&mut self, e: EventRef<'a>) -> usize {
+        if self.decides == Decides::Weekday {
+            return self.weekday(e);
         }
-        let shares = match self.by.as_str() {
-            "team" => self.teams(e.teams()),
-            "service" => self.one(e.service()),
-            _ => self.label(e),
-        };
-        self.last = Some((decides, Arc::clone(&shares)));
-        shares
+        if self.track.is_none_or(|track| !std::ptr::eq(track, e.track())) {
+            self.track = Some(e.track());
+            self.sets.clear();
+            self.last = match self.decides {
+                Decides::Team => self.teams(e.teams()),
+                Decides::Service => self.one(e.service()),
+                Decides::Weekday | Decides::Label => 0,
+            };
+        }
+        if self.decides == Decides::Label { self.label(e) } else { self.last }
     }
 
-    fn label(&mut self, e: EventRef<'_>) -> Shares {
-        let place = e.dims().as_ptr();
-        if let Some(known) = self.dims.get(&place) {
-            return Arc::clone(known);
+    fn label(&mut self, e: EventRef<'a>) -> usize {
+        let set = e.set().unwrap_or(0);
+        if let Some(Some(known)) = self.sets.get(set) {
+            return *known;
         }
         let name = dimension::of_event(e, &self.by, self.query.settings.zone).unwrap_or_default();
-        let shares = self.one(&name);
-        self.dims.insert(place, Arc::clone(&shares));
-        shares
+        let place = self.one(&name);
+        self.sets.resize(self.sets.len().max(set + 1), None);
+        self.sets[set] = Some(place);
+        place
     }
 
-    fn weekday(&mut self, e: EventRef<'_>) -> Shares {
-        if let Some((day, shares)) = &self.day
+    fn weekday(&mut self, e: EventRef<'a>) -> usize {
+        if let Some((day, place)) = &self.day
             && day.contains(&e.at_ms())
         {
-            return Arc::clone(shares);
+            return *place;
         }
         let zone = self.query.settings.zone;
-        let shares = self.one(dimension::weekday(e.at(), zone));
+        let place = self.one(dimension::weekday(e.at(), zone));
         let day = day_span(e.at().with_timezone(&zone).date_naive(), zone);
-        self.day = Some((millis(day.from)..millis(day.to), Arc::clone(&shares)));
-        shares
+        self.day = Some((millis(day.from)..millis(day.to), place));
+        place
     }
 
     /// A release counts once over the groups it touches: evenly, where its members are each of one group.
-    fn release(&mut self, events: &[EventRef<'_>]) -> Shares {
+    fn release(&mut self, events: &[EventRef<'a>]) -> usize {
         let mut touched: BTreeMap<Arc<str>, f64> = BTreeMap::new();
         for e in events {
-            for (name, share) in self.event(*e).iter() {
+            let place = self.event(*e);
+            for (name, share) in self.lists[place].iter() {
                 let most = touched.entry(Arc::clone(name)).or_default();
                 *most = most.max(*share);
             }
         }
         let all: f64 = touched.values().sum();
-        touched.into_iter().map(|(name, share)| (name, share / all)).collect()
+        match touched.keys().next() {
+            Some(name) if touched.len() == 1 => self.one(&Arc::clone(name)),
+            _ => self.add(touched.into_iter().map(|(name, share)| (name, share / all)).collect()),
+        }
     }
 
     /// Owners inside the scope, by their shares of what the scope has.
-    fn teams(&mut self, owners: &Owners) -> Shares {
-        let place = owners.as_ptr();
-        if let Some(known) = self.owners.get(&place) {
-            return Arc::clone(known);
+    fn teams(&mut self, owners: &Owners) -> usize {
+        let address = owners.as_ptr();
+        if let Some(known) = self.owners.get(&address) {
+            return *known;
         }
         let inside = matches!(self.query.scope, Scope::Team(_));
         let mine: Vec<(Arc<str>, f64)> =
             owners.iter().filter(|(team, share)| *share > 0.0 && (!inside || self.whose.is_mine(team))).cloned().collect();
         let all: f64 = mine.iter().map(|(_, share)| share).sum();
-        let shares: Shares = if all <= 0.0 {
+        let place = if all <= 0.0 {
             self.one(UNATTRIBUTED)
-        } else if self.joint && mine.len() > 1 {
+        } else if let [(team, _)] = &mine[..] {
+            self.one(team)
+        } else if self.joint {
             let names: Vec<&str> = mine.iter().map(|(team, _)| &**team).collect();
             self.one(&names.join(" + "))
         } else {
-            mine.into_iter().map(|(team, share)| (team, share / all)).collect()
+            self.add(mine.into_iter().map(|(team, share)| (team, share / all)).collect())
         };
-        self.owners.insert(place, Arc::clone(&shares));
-        shares
+        self.owners.insert(address, place);
+        place
     }
 
-    fn bucket(&mut self, b: &Bucket) -> Shares {
+    fn bucket(&mut self, b: &Bucket) -> usize {
         if self.by == "team" {
             return self.teams(&b.teams);
         }
@@ -319,7 +349,7 @@ impl<'a> Finder<'a> {
         self.one(&name)
     }
 
-    fn cost(&mut self, c: &Cost) -> Shares {
+    fn cost(&mut self, c: &Cost) -> usize {
         if self.by == "team" {
             return self.one(c.team.as_deref().unwrap_or(UNALLOCATED));
         }
@@ -327,7 +357,7 @@ impl<'a> Finder<'a> {
         self.one(&name)
     }
 
-    fn record(&mut self, r: &Record) -> Shares {
+    fn record(&mut self, r: &Record) -> usize {
         if self.by == "team" {
             let owner = scope::owner(r, self.query.roster).unwrap_or(UNATTRIBUTED).to_owned();
             return self.one(&owner);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::parts::{Item, Of, Parts, Shape};
+use super::parts::{Item, Of, Pair, Shape};
 use crate::{
     domain::{Time, window::millis},
     kpi::fact::EventRef,
@@ -28,10 +28,11 @@ pub struct Moved {
 }
 
 /// The records with the largest leave-one-out effect, ties in order of time.
-pub(super) fn of(parts: &Parts<'_>) -> Vec<Moved> {
+pub(super) fn of(pair: &Pair<'_>) -> Vec<Moved> {
+    let parts = &pair.is;
     let effects = match parts.shape {
         Shape::Ratio => ratio(&parts.items),
-        Shape::Quantile(q) => quantile(&parts.items, q),
+        Shape::Quantile(q) => quantile(pair, q),
         Shape::Sum => parts.items.iter().map(|i| i.num).collect(),
         // One count is like another, and buckets of live series are no records.
         Shape::Count { .. } | Shape::Histogram(_) | Shape::PerUnit { .. } => return Vec::new(),
@@ -59,12 +60,12 @@ fn ratio(items: &[Item<'_>]) -> Vec<f64> {
 }
 
 /// Leaving one value out moves the rank; every value below it, at it or above it has the same effect.
-fn quantile(items: &[Item<'_>], q: f64) -> Vec<f64> {
-    let mut sorted: Vec<f64> = items.iter().map(|i| i.num).filter(|v| v.is_finite()).collect();
+fn quantile(pair: &Pair<'_>, q: f64) -> Vec<f64> {
+    let items = &pair.is.items;
+    let sorted: Vec<f64> = pair.values.iter().zip(&pair.item_of).filter(|(_, item)| **item % 2 == 1).map(|(v, _)| *v).collect();
     if sorted.len() < 2 {
         return vec![0.0; items.len()];
     }
-    sorted.sort_unstable_by(f64::total_cmp);
     let at = |skip: Option<usize>| {
         let n = sorted.len() - usize::from(skip.is_some());
         let h = q * (n - 1) as f64;

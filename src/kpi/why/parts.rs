@@ -1,6 +1,6 @@
 //! What a value is made of: items that add up to it. One row per metric; everything about groups follows from the items.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::group::Finder;
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
     kpi::{
         Query, cohort,
         cost::{self, Amount},
-        defined, delivery,
+        defined,
+        delivery::{self, Counted},
         fact::{Bucket, Cost, EventRef, flag},
         quality, reliability, restore,
     },
@@ -47,7 +48,7 @@ pub(super) enum Shape {
 pub(super) enum Of<'a> {
     Event(EventRef<'a>),
     /// Several that count once.
-    Release(Rc<[EventRef<'a>]>),
+    Release(Arc<[EventRef<'a>]>),
     Bucket(&'a Bucket),
     Cost(&'a Cost),
     Record(&'a Record),
@@ -59,6 +60,8 @@ pub(super) struct Item<'a> {
     pub of: Of<'a>,
     pub num: f64,
     pub den: f64,
+    /// How many facts it stands for.
+    pub n: u32,
 }
 
 /// A value taken apart.
@@ -66,22 +69,40 @@ pub(super) struct Item<'a> {
 pub(super) struct Parts<'a> {
     pub shape: Shape,
     pub items: Vec<Item<'a>>,
-    /// Of a quantile: values and their items' places, ascending. Sorted once, for as many cuts as there are dimensions.
-    pub ascending: Vec<(f64, usize)>,
     /// What was asked: dimensions are read by its scope, roster and zone.
     pub query: Query<'a>,
 }
 
-impl<'a> Parts<'a> {
-    fn new(shape: Shape, items: Vec<Item<'a>>, query: Query<'a>) -> Self {
-        let mut ascending: Vec<(f64, usize)> = Vec::new();
-        if let Shape::Quantile(_) = shape {
-            ascending.extend(items.iter().enumerate().map(|(i, item)| (item.num, i)));
-            ascending.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        }
-        Self { shape, items, ascending, query }
-    }
+/// The value before and now, taken apart.
+pub(super) struct Pair<'a> {
+    pub was: Parts<'a>,
+    pub is: Parts<'a>,
+    /// Of a quantile: the finite values of both windows, ascending. Sorted once, for as many cuts as there are dimensions.
+    pub values: Vec<f64>,
+    /// The item of each value: its place in its window × 2, plus 1 for the current window.
+    pub item_of: Vec<u32>,
+}
 
+impl<'a> Pair<'a> {
+    /// `None` when the metric is not made of parts that add up.
+    pub fn of(metric: &str, before: &Query<'a>, now: &Query<'a>, grain: Grain) -> Option<Self> {
+        let (was, is) = (of(metric, before, grain)?, of(metric, now, grain)?);
+        let (mut values, mut item_of) = (Vec::new(), Vec::new());
+        if let Shape::Quantile(_) = is.shape {
+            let side = |parts: &Parts<'_>, bit: u32| {
+                let items = (0_u32..).zip(&parts.items).filter(|(_, item)| item.num.is_finite());
+                items.map(|(i, item)| (item.num, i * 2 + bit)).collect::<Vec<_>>()
+            };
+            let mut all = side(&was, 0);
+            all.extend(side(&is, 1));
+            all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            (values, item_of) = all.into_iter().unzip();
+        }
+        Some(Self { was, is, values, item_of })
+    }
+}
+
+impl Parts<'_> {
     pub fn days(&self) -> Option<f64> {
         if let Shape::Count { days, .. } = self.shape { Some(days) } else { None }
     }
@@ -94,56 +115,91 @@ impl<'a> Parts<'a> {
     pub fn only(&self, by: &str, group: &str) -> Self {
         let mut finder = Finder::new(self, by);
         let items = self.items.iter().filter_map(|item| {
-            let groups = finder.groups(item);
-            let share: f64 = groups.iter().filter(|(name, _)| &**name == group).map(|(_, share)| share).sum();
-            (share > 0.0).then(|| Item { of: finder.narrowed(&item.of, group), num: item.num * share, den: item.den * share })
+            let share = finder.share(item, group);
+            (share > 0.0).then(|| Item { of: finder.narrowed(&item.of, group), num: item.num * share, den: item.den * share, n: item.n })
         });
-        Self::new(self.shape, items.collect(), self.query)
+        Self { shape: self.shape, items: items.collect(), query: self.query }
     }
 }
 
 fn event(e: EventRef<'_>, num: f64, den: f64) -> Item<'_> {
-    Item { of: Of::Event(e), num, den }
+    Item { of: Of::Event(e), num, den, n: 1 }
 }
 
-fn release(mut events: Vec<EventRef<'_>>, num: f64, den: f64) -> Item<'_> {
-    match events.pop() {
-        Some(one) if events.is_empty() => event(one, num, den),
-        last => Item { of: Of::Release(events.into_iter().chain(last).collect()), num, den },
+/// A release, and from its weight its numerator and denominator.
+fn release(of: Counted<'_>, put: fn(f64) -> (f64, f64)) -> Item<'_> {
+    let (num, den) = put(of.weight);
+    if of.others.is_empty() {
+        return event(of.first, num, den);
     }
+    Item { of: Of::Release(std::iter::once(of.first).chain(of.others).collect()), num, den, n: 1 }
+}
+
+/// How finely a value is taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// Fact by fact.
+    Fact,
+    /// What adds up, by service and list of owners: enough for cuts by owner, and a few hundred items instead of as many as
+    /// there are facts.
+    Track,
 }
 
 /// Take a metric's value apart; `None` when it is not made of parts that add up (a union, a date, a map).
-pub(super) fn of<'a>(metric: &str, query: &Query<'a>) -> Option<Parts<'a>> {
-    let (shape, items) = delivered(metric, query)
+fn of<'a>(metric: &str, query: &Query<'a>, grain: Grain) -> Option<Parts<'a>> {
+    let (shape, items) = delivered(metric, query, grain)
         .or_else(|| restored(metric, query))
         .or_else(|| live(metric, query))
         .or_else(|| money(metric, query))
         .or_else(|| measured(metric, query))
         .or_else(|| configured(metric, query))?;
-    Some(Parts::new(shape, items, *query))
+    Some(Parts { shape, items, query: *query })
 }
 
 type Made<'a> = Option<(Shape, Vec<Item<'a>>)>;
 
-fn delivered<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
-    let ratio = |items| Some((Shape::Ratio, items));
+/// Items of event facts, in as few as the grain allows: what is added up may be added up here.
+struct Sums<'a> {
+    grain: Grain,
+    items: Vec<Item<'a>>,
+}
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, item: Item<'a>) {
+        if self.grain == Grain::Track
+            && let Of::Event(e) = &item.of
+            && let Some(Item { of: Of::Event(last), num, den, n }) = self.items.last_mut()
+            && std::ptr::eq(last.track(), e.track())
+        {
+            *num += item.num;
+            *den += item.den;
+            *n += item.n;
+            return;
+        }
+        self.items.push(item);
+    }
+}
+
+fn delivered<'a>(metric: &str, query: &Query<'a>, grain: Grain) -> Made<'a> {
+    let mut sums = Sums { grain, items: Vec::new() };
     match metric {
         "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment_frequency" => {
-            let (days, releases) = delivery::counted(query);
+            let days = delivery::counted(query, |of| sums.add(release(of, |w| (w, 0.0))));
             let per_day = metric != "deployment_frequency.count";
-            Some((Shape::Count { days, per_day }, releases.into_iter().map(|(events, weight)| release(events, weight, 0.0)).collect()))
+            Some((Shape::Count { days, per_day }, sums.items))
         }
         "change_failure_rate" | "change_failure_rate.matured" | "deployment_rework_rate" | "deploy_success_rate" => {
-            let share = delivery::share(metric, query)?;
-            ratio(share.into_iter().map(|(m, hit)| event(m.event, if hit { m.weight } else { 0.0 }, m.weight)).collect())
+            delivery::share(metric, query, |m, hit| sums.add(event(m.event, if hit { m.weight } else { 0.0 }, m.weight)))?;
+            Some((Shape::Ratio, sums.items))
         }
         "batch_size" => {
-            let deployed = delivery::counted(query).1.into_iter().map(|(events, weight)| release(events, 0.0, weight));
-            ratio(deployed.chain(delivery::shipped(query).into_iter().map(|m| event(m.event, m.weight, 0.0))).collect())
+            delivery::counted(query, |of| sums.add(release(of, |w| (0.0, w))));
+            delivery::shipped(query, |m| sums.add(event(m.event, m.weight, 0.0)));
+            Some((Shape::Ratio, sums.items))
         }
         "lead_time.mean" => {
-            ratio(delivery::lead_times(query).into_iter().map(|m| event(m.event, m.weight * m.event.values()[0], m.weight)).collect())
+            delivery::lead_times(query, |m, value| sums.add(event(m.event, m.weight * value, m.weight)));
+            Some((Shape::Ratio, sums.items))
         }
         "lead_time" | "lead_time.median" => Some((Shape::Quantile(0.5), lead_times(query))),
         "lead_time.p90" => Some((Shape::Quantile(0.9), lead_times(query))),
@@ -181,7 +237,9 @@ fn first(values: &[f64]) -> f64 {
 }
 
 fn lead_times<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
-    delivery::lead_times(query).into_iter().map(|m| event(m.event, m.event.values()[0], 1.0)).collect()
+    let mut items = Vec::new();
+    delivery::lead_times(query, |m, value| items.push(event(m.event, value, 1.0)));
+    items
 }
 
 fn recoveries<'a>(query: &Query<'a>) -> Vec<Item<'a>> {
@@ -211,7 +269,7 @@ fn restored<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
 }
 
 fn live<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
-    let bucket = |b: &'a Bucket, num: f64, den: f64| Item { of: Of::Bucket(b), num, den };
+    let bucket = |b: &'a Bucket, num: f64, den: f64| Item { of: Of::Bucket(b), num, den, n: 1 };
     let series = |name: &'static str| reliability::buckets(query, name);
     let shares = |good: bool| {
         let requests = series("requests").map(|(b, s)| bucket(b, if good { b.a * s } else { 0.0 }, b.a * s));
@@ -239,7 +297,7 @@ fn live<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
 }
 
 fn money<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
-    let item = |(c, num): (&'a Cost, f64)| Item { of: Of::Cost(c), num, den: 0.0 };
+    let item = |(c, num): (&'a Cost, f64)| Item { of: Of::Cost(c), num, den: 0.0, n: 1 };
     let sum = |amount| Some((Shape::Sum, cost::amounts(query, amount)?.into_iter().map(item).collect()));
     match metric {
         "infra_cost" | "infra_cost.effective" => sum(Amount::Effective),
@@ -257,7 +315,7 @@ fn money<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
 }
 
 fn measured<'a>(metric: &str, query: &Query<'a>) -> Made<'a> {
-    let record = |(r, num, den): (&'a Record, f64, f64)| Item { of: Of::Record(r), num, den };
+    let record = |(r, num, den): (&'a Record, f64, f64)| Item { of: Of::Record(r), num, den, n: 1 };
     let parts = quality::parts(metric, query)?;
     let shape = if metric == "findings" { Shape::Sum } else { Shape::Ratio };
     Some((shape, parts.into_iter().map(record).collect()))
