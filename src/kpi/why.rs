@@ -175,11 +175,4 @@ impl Why {
     pub fn change(&self) -> Option<f64> {
         Some(self.to? - self.from?)
     }
-
-    /// The group that contributes most, of the best cut by owner: what "biggest driver" names.
-    #[must_use]
-    pub fn biggest(&self) -> Option<(&str, &Part)> {
-        let cut = self.cuts.iter().find(|c| c.refused.is_none() && OWNERS.contains(&c.by.as_str()))?;
-        cut.parts.first().map(|part| (cut.by.as_str(), part))
-    }
 }
