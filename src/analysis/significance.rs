@@ -16,10 +16,13 @@ fn ln_factorials(up_to: usize) -> Vec<f64> {
     table
 }
 
+/// Outcomes whose logarithms differ by less are equally likely: what is more is rounding.
+const TIE: f64 = 1e-7;
+
 /// Two-sided p of a set of equally defined outcomes: the sum of those at most as likely as the observed one (with the
 /// customary slack for rounding).
 fn at_most_as_likely(ln_p: &[f64], observed: usize) -> f64 {
-    let bound = ln_p[observed] + 1e-7;
+    let bound = ln_p[observed] + TIE;
     ln_p.iter().filter(|p| **p <= bound).map(|p| p.exp()).sum::<f64>().min(1.0)
 }
 
@@ -57,9 +60,55 @@ pub fn rates((n0, t0): (u64, f64), (n1, t1): (u64, f64)) -> Option<f64> {
         let distance = ((n1 as f64 - expected).abs() - 0.5).max(0.0);
         return Some(two_sided(distance / (expected * (1.0 - p)).sqrt()));
     }
-    let f = ln_factorials(n);
-    let ln_p: Vec<f64> = (0..=n).map(|k| f[n] - f[k] - f[n - k] + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()).collect();
-    Some(at_most_as_likely(&ln_p, index(n1)))
+    Some(binomial(n, p, index(n1)))
+}
+
+/// Two-sided p of `k` of `n` with probability `p` each: the outcomes at most as likely as `k`, on both sides. From `k`
+/// outwards each term follows from the one before; where the other side begins is found by bisection, as the terms fall from
+/// the middle on.
+fn binomial(n: usize, p: f64, k: usize) -> f64 {
+    let ln_p = |k: usize| {
+        let choose = ln_gamma(n as f64 + 1.0) - ln_gamma(k as f64 + 1.0) - ln_gamma((n - k) as f64 + 1.0);
+        choose + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()
+    };
+    let (odds, bound) = (p / (1.0 - p), ln_p(k) + TIE);
+    // The sum of the terms from one outcome to the end of its side.
+    let tail = |from: usize, up: bool| {
+        let (mut term, mut sum, mut at) = (ln_p(from).exp(), 0.0_f64, from);
+        loop {
+            sum += term;
+            if at == (if up { n } else { 0 }) || term <= sum * 1e-17 {
+                return sum;
+            }
+            if up {
+                term *= (n - at) as f64 / (at + 1) as f64 * odds;
+                at += 1;
+            } else {
+                term *= at as f64 / (n - at + 1) as f64 / odds;
+                at -= 1;
+            }
+        }
+    };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of n")]
+    let mode = (((n + 1) as f64 * p) as usize).min(n);
+    let unlikely = |k: usize| ln_p(k) <= bound;
+    let up = if k >= mode { Some(k) } else { first(mode..n + 1, unlikely) };
+    let down = if k <= mode { Some(k) } else { first(0..mode + 1, |i| !unlikely(i)).unwrap_or(mode + 1).checked_sub(1) };
+    // At the middle itself everything is at most as likely.
+    if k == mode {
+        return 1.0;
+    }
+    (up.map_or(0.0, |from| tail(from, true)) + down.map_or(0.0, |from| tail(from, false))).min(1.0)
+}
+
+/// The first of a range for which `holds`, which then holds for all after it.
+fn first(range: std::ops::Range<usize>, holds: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    (low < range.end).then_some(low)
 }
 
 /// Newcombe's 95 % interval of `k1/n1 - k0/n0`, from the two Wilson intervals.
@@ -406,6 +455,17 @@ mod tests {
         assert_eq!(ratio_verdict((2, 40), (6, 40)), Verdict::NotSignificant);
         assert_eq!(ratio_verdict((0, 4), (4, 4)), Verdict::Insufficient);
         assert_eq!(ratio_verdict((2, 40), (16, 40)), Verdict::Significant);
+    }
+
+    #[test]
+    fn two_tails_are_all_outcomes_that_are_at_most_as_likely() {
+        for (n, p) in [(1, 0.5_f64), (2, 0.1), (7, 0.5), (8, 0.5), (50, 2.0 / 3.0), (99, 0.25), (333, 0.5), (2_000, 0.6)] {
+            let f = ln_factorials(n);
+            let ln_p: Vec<f64> = (0..=n).map(|k| f[n] - f[k] - f[n - k] + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()).collect();
+            for k in 0..=n {
+                near(binomial(n, p, k), at_most_as_likely(&ln_p, k), 1e-9);
+            }
+        }
     }
 
     #[test]

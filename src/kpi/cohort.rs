@@ -89,6 +89,65 @@ impl<'a> Members<'a> {
             .filter(|m| self.whose.takes(m.event))
     }
 
+    /// What is to be said of those whose flags pass: from the column of flags alone, as most of a board is counted so.
+    pub fn tally(&self, passes: impl Fn(u16) -> bool) -> Tally {
+        let Some(foreign) = self.whose.foreign() else { return self.iter().filter(|m| passes(m.event.flags())).collect() };
+        let mut tally = Tally::default();
+        for s in &self.stretches {
+            let flags = &s.track.flags[s.span.clone()];
+            let counts = |flags: u16| flags & foreign == 0 && passes(flags);
+            let mut n = 0_u64;
+            for flags in flags {
+                n += u64::from(counts(*flags));
+                tally.assumed |= counts(*flags) && flags & flag::ASSUMED != 0;
+            }
+            if let Some(last) = flags.iter().rposition(|flags| counts(*flags)) {
+                tally.newest_ms = tally.newest_ms.max(Some(s.track.at[s.span.start + last]));
+            }
+            tally.n += n;
+            tally.weight += n as f64 * s.weight;
+        }
+        tally
+    }
+
+    /// The first value of each of those whose flags pass, and what is to be said of these; those without a value are passed
+    /// over.
+    pub fn first_values(&self, passes: impl Fn(u16) -> bool) -> (Vec<f64>, Tally) {
+        let (mut values, mut tally) = (Vec::with_capacity(self.most()), Tally::default());
+        let Some(foreign) = self.whose.foreign() else {
+            for m in self.iter().filter(|m| passes(m.event.flags())) {
+                if let Some(value) = m.event.values().first() {
+                    values.push(*value);
+                    tally.add(&m);
+                }
+            }
+            return (values, tally);
+        };
+        for s in &self.stretches {
+            let (before, mut last) = (values.len(), None);
+            let mut from = s.span.start.checked_sub(1).map_or(0, |i| s.track.ends[i]);
+            for i in s.span.clone() {
+                let (flags, end) = (s.track.flags[i], s.track.ends[i]);
+                if flags & foreign == 0 && end > from && passes(flags) {
+                    values.push(s.track.values[from as usize]);
+                    tally.assumed |= flags & flag::ASSUMED != 0;
+                    last = Some(i);
+                }
+                from = end;
+            }
+            let n = values.len() - before;
+            tally.n += n as u64;
+            tally.weight += n as f64 * s.weight;
+            tally.newest_ms = tally.newest_ms.max(last.map(|i| s.track.at[i]));
+        }
+        (values, tally)
+    }
+
+    /// Each counts alone: none is part of a group.
+    pub fn are_alone(&self) -> bool {
+        self.stretches.iter().all(|s| s.track.groups.is_empty())
+    }
+
     /// At most so many.
     pub fn most(&self) -> usize {
         self.stretches.iter().map(|s| s.span.len()).sum()

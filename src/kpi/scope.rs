@@ -103,6 +103,16 @@ impl<'a> Whose<'a> {
         }
     }
 
+    /// The flags whose bearers do not count; `None` when flags alone do not decide ([`Whose::takes`]).
+    #[must_use]
+    pub fn foreign(&self) -> Option<u16> {
+        match self.by {
+            By::Service(_) => Some(0),
+            By::Org | By::Team(_) => Some(flag::AGAIN),
+            By::Group(..) => None,
+        }
+    }
+
     /// Whether a record is the scope's: by its explicit team, else by who owns its service or repository.
     #[must_use]
     pub fn record(&self, record: &Record) -> bool {

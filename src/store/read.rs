@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
-    thread,
 };
 
 use rusqlite::{Connection, params};
@@ -24,18 +23,12 @@ use crate::{
         team::UNATTRIBUTED,
         window::{Window, millis},
     },
-    kpi::{
-        beside::beside,
-        fact::{Facts, Measure, Owners, Track},
-    },
+    kpi::fact::{Facts, Measure, Owners, Track},
     ledger::{Derived, attribute::Attributor},
 };
 
 /// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
 const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
-
-/// Bytes of chunks from which on unpacking them is worth a thread.
-const LARGE: usize = 1 << 20;
 
 /// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
 const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
@@ -50,26 +43,13 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     let mut facts = Facts::default();
     // A service no record names has no chunks.
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
-    let add = |facts: &mut Facts, measure, tracks: Vec<Track>| tracks.into_iter().for_each(|t| facts.events.add(measure, Arc::new(t)));
-    thread::scope(|scope| -> rusqlite::Result<()> {
-        // Unpacking much goes on beside reading the next; keys are read while unpacking, so that those wait.
-        let mut unpacking = Vec::new();
-        for measure in &query.measures {
-            let packed: Arc<[Packed]> = chunks(conn, *measure, window, place)?.into();
-            if query.keys || packed.iter().map(|p| p.body.len()).sum::<usize>() < LARGE {
-                let mut keys = HashMap::new();
-                let key = |row| if query.keys { key(conn, names, row, &mut keys).map(Some) } else { Ok(None) };
-                add(&mut facts, *measure, tracks(names, *measure, &packed, window, query.dims, key)?);
-            } else {
-                let unpack = move || tracks(names, *measure, &packed, window, query.dims, |_| Ok(None));
-                unpacking.push((*measure, beside(scope, "unpack", unpack)));
-            }
+    let mut keys = HashMap::new();
+    for measure in &query.measures {
+        let key = |row| if query.keys { key(conn, names, row, &mut keys).map(Some) } else { Ok(None) };
+        for track in tracks(names, *measure, &chunks(conn, *measure, window, place)?, window, query.dims, key)? {
+            facts.events.add(*measure, Arc::new(track));
         }
-        for (measure, tracks) in unpacking {
-            add(&mut facts, measure, tracks()?);
-        }
-        Ok(())
-    })?;
+    }
     if !query.live.is_empty() {
         facts.buckets = live::buckets(conn, query, window)?;
     }

@@ -2,10 +2,14 @@
 
 use crate::{
     analysis::{interval::wilson95, quantile},
-    domain::{value::Reading, window::millis},
+    domain::{
+        Time,
+        value::Reading,
+        window::{Window, from_millis, millis},
+    },
     kpi::{
         Query, bands,
-        cohort::{Blank, Member, Tally, ids, members, provisional, seen_window, while_in_progress},
+        cohort::{Blank, Member, Members, ids, members, provisional, seen_window, while_in_progress},
         fact::{Measure, flag},
     },
 };
@@ -24,32 +28,47 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
 }
 
 /// Counted without being rollbacks; a failed attempt too when those are to count.
-fn is_candidate(query: &Query<'_>, m: &Member<'_>) -> bool {
-    let attempt = query.settings.count_failed_attempts && !m.has(flag::SUCCESS);
-    (m.has(flag::COUNTED) || attempt) && !m.has(flag::ROLLBACK)
+fn is_candidate(query: &Query<'_>) -> impl Fn(u16) -> bool + Copy + use<> {
+    let attempts_count = query.settings.count_failed_attempts;
+    move |flags| {
+        let attempt = attempts_count && flags & flag::SUCCESS == 0;
+        (flags & flag::COUNTED != 0 || attempt) && flags & flag::ROLLBACK == 0
+    }
 }
 
-fn failed(m: &Member<'_>) -> bool {
-    m.has(flag::FAILED) || !m.has(flag::SUCCESS)
+fn failed(flags: u16) -> bool {
+    flags & flag::FAILED != 0 || flags & flag::SUCCESS == 0
 }
 
-/// Younger than the link window and not failed: an incident may still be linked to it.
-fn immature(query: &Query<'_>, m: &Member<'_>) -> bool {
-    ((millis(query.settings.as_of) - m.event.at_ms()) as f64) < query.settings.link_window_s * 1000.0
+/// From when on a deployment is younger than the link window: an incident may still be linked to it.
+fn immature_from(query: &Query<'_>) -> Time {
+    #[allow(clippy::cast_possible_truncation, reason = "a configured number of seconds")]
+    let link_ms = (query.settings.link_window_s * 1000.0) as i64;
+    from_millis(millis(query.settings.as_of).saturating_sub(link_ms).saturating_add(1))
+}
+
+/// The window's deployments that are older than the link window, and those that are not.
+fn by_age<'a>(query: &Query<'a>) -> [Members<'a>; 2] {
+    let seen = seen_window(query);
+    let between = immature_from(query).clamp(seen.from, seen.to.max(seen.from));
+    [Window::new(seen.from, between), Window::new(between, seen.to)].map(|part| Members::within(query, Measure::Deployment, part))
 }
 
 /// Visit the members of a share of deployments, each with whether it is one of those counted above the line; `None` when the
 /// metric is no such share.
 pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>, mut visit: impl FnMut(&Member<'a>, bool)) -> Option<()> {
-    type Is = fn(&Member<'_>) -> bool;
-    let (belongs, hit): (fn(&Query<'_>, &Member<'_>) -> bool, Is) = match metric {
-        "change_failure_rate" => (is_candidate, failed),
-        "change_failure_rate.matured" => (|q, m| is_candidate(q, m) && !immature(q, m), failed),
-        "deployment_rework_rate" => (|_, m| m.has(flag::COUNTED), |m| m.has(flag::REWORK)),
-        "deploy_success_rate" => (|_, _| true, |m| m.has(flag::SUCCESS)),
-        _ => return None,
+    let has = |bit: u16| move |flags: u16| flags & bit != 0;
+    let mut each = |members: &Members<'a>, belongs: &dyn Fn(u16) -> bool, hit: &dyn Fn(u16) -> bool| {
+        members.iter().filter(|m| belongs(m.event.flags())).for_each(|m| visit(&m, hit(m.event.flags())));
     };
-    members(query, Measure::Deployment).iter().filter(|m| belongs(query, m)).for_each(|m| visit(&m, hit(&m)));
+    let all = || members(query, Measure::Deployment);
+    match metric {
+        "change_failure_rate" => each(&all(), &is_candidate(query), &failed),
+        "change_failure_rate.matured" => each(&by_age(query)[0], &is_candidate(query), &failed),
+        "deployment_rework_rate" => each(&all(), &has(flag::COUNTED), &has(flag::REWORK)),
+        "deploy_success_rate" => each(&all(), &|_| true, &has(flag::SUCCESS)),
+        _ => return None,
+    }
     Some(())
 }
 
@@ -59,24 +78,23 @@ pub(in crate::kpi) fn recoveries<'a>(query: &Query<'a>) -> Vec<(Member<'a>, f64)
     members(query, Measure::Recovery).iter().filter_map(|m| Some((m, m.event.values().get(clock).copied()?))).collect()
 }
 
-/// The share of `all` that is `hit`; what `hit` says goes under `name`. Nothing when there is nobody.
-fn rate<'a>(
+/// The share of those that belong that is `hit`; what `hit` says goes under `name`. Nothing when there is nobody.
+fn rate(
     query: &Query<'_>,
     blank: Blank<'_>,
-    all: impl Iterator<Item = Member<'a>> + Clone,
-    hit: impl Fn(&Member<'_>) -> bool,
+    of: &Members<'_>,
+    belongs: impl Fn(u16) -> bool + Copy,
+    hit: impl Fn(u16) -> bool + Copy,
     name: &str,
 ) -> Option<Reading> {
-    let (mut tally, mut numerator) = (Tally::default(), 0.0);
-    all.clone().for_each(|m| {
-        tally.add(&m);
-        numerator += if hit(&m) { m.weight } else { 0.0 };
-    });
+    let tally = of.tally(belongs);
     if tally.weight <= 0.0 {
         return None;
     }
-    let hits = all.clone().filter(|m| hit(m));
-    let mut reading = blank.value(numerator / tally.weight, &tally).with(name, ids(query, hits)).with("denominator", ids(query, all));
+    let hits = |flags: u16| belongs(flags) && hit(flags);
+    let numerator = of.tally(hits).weight;
+    let list = |passes: &dyn Fn(u16) -> bool| ids(query, of.iter().filter(|m| passes(m.event.flags())));
+    let mut reading = blank.value(numerator / tally.weight, &tally).with(name, list(&hits)).with("denominator", list(&belongs));
     if let Some((low, high)) = wilson95(numerator, tally.weight) {
         (reading.lower, reading.upper) = (Some(low), Some(high));
     }
@@ -84,15 +102,15 @@ fn rate<'a>(
 }
 
 fn change_failure_rate(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let deployments = members(query, Measure::Deployment);
-    let all = deployments.iter().filter(|m| is_candidate(query, m));
-    let Some(reading) = rate(query, blank, all.clone(), failed, "failed") else {
+    let is_candidate = is_candidate(query);
+    let Some(reading) = rate(query, blank, &members(query, Measure::Deployment), is_candidate, failed, "failed") else {
         return blank.no_data("no counted deployment in the window");
     };
     let n = reading.n;
-    let young = all.filter(|m| !failed(m) && immature(query, m));
-    let reading = reading.with("immature", ids(query, young.clone()));
-    let young = young.count();
+    let [_, young] = by_age(query);
+    let unharmed = |flags: u16| is_candidate(flags) && !failed(flags);
+    let reading = reading.with("immature", ids(query, young.iter().filter(|m| unharmed(m.event.flags()))));
+    let young = young.tally(unharmed).n;
     let reading = if young == 0 {
         reading
     } else {
@@ -103,15 +121,15 @@ fn change_failure_rate(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 
 /// Only deployments that are older than the link window, failed or not.
 fn matured(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let deployments = members(query, Measure::Deployment);
-    let old = deployments.iter().filter(|m| is_candidate(query, m) && !immature(query, m));
-    rate(query, blank, old, failed, "failed").unwrap_or_else(|| blank.no_data("no counted deployment older than the link window"))
+    let [old, _] = by_age(query);
+    rate(query, blank, &old, is_candidate(query), failed, "failed")
+        .unwrap_or_else(|| blank.no_data("no counted deployment older than the link window"))
 }
 
 fn rework(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let deployments = members(query, Measure::Deployment);
-    let counted = deployments.iter().filter(|m| m.has(flag::COUNTED));
-    match rate(query, blank, counted, |m| m.has(flag::REWORK), "rework") {
+    let counted = |flags: u16| flags & flag::COUNTED != 0;
+    match rate(query, blank, &deployments, counted, |flags| flags & flag::REWORK != 0, "rework") {
         Some(reading) => while_in_progress(reading, query),
         None => blank.no_data("no counted deployment in the window"),
     }
@@ -119,7 +137,7 @@ fn rework(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 
 fn success(query: &Query<'_>, blank: Blank<'_>) -> Reading {
     let all = members(query, Measure::Deployment);
-    let Some(reading) = rate(query, blank, all.iter(), |m| m.has(flag::SUCCESS), "succeeded") else {
+    let Some(reading) = rate(query, blank, &all, |_| true, |flags| flags & flag::SUCCESS != 0, "succeeded") else {
         return blank.no_data("no finished production attempt in the window");
     };
     let not = all.iter().filter(|m| !m.has(flag::SUCCESS));

@@ -41,8 +41,7 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     if !observed.alive && attempts.is_empty() {
         return Some(blank.no_data("no source that reports deployments was seen in the window"));
     }
-    let frequency = Frequency { query, blank, observed, releases: releases(query, &attempts, flag::COUNTED), attempts };
-    Some(formula(&frequency))
+    Some(formula(&Frequency { query, blank, observed, attempts }))
 }
 
 /// A release: when its last member finished, and the scope's share of it.
@@ -79,7 +78,6 @@ struct Frequency<'q> {
     blank: Blank<'q>,
     observed: Observed,
     attempts: Members<'q>,
-    releases: Vec<Release>,
 }
 
 /// Counted deployments of the window that have all of these bits, those of one release as one. A release is finished when
@@ -143,14 +141,24 @@ pub(in crate::kpi) fn counted<'a>(query: &Query<'a>, mut visit: impl FnMut(Count
 }
 
 impl Frequency<'_> {
-    fn total(&self) -> f64 {
-        sum(self.releases.iter())
+    fn releases(&self) -> Vec<Release> {
+        releases(self.query, &self.attempts, flag::COUNTED)
     }
 
-    /// A reading over the releases, with how much was observed.
-    fn reading(&self, value: impl Into<Datum>) -> Reading {
-        let mut reading = self.blank.value(value, &self.counted().collect());
-        reading.n = self.releases.len() as u64;
+    /// How many releases have all of these bits, and the sum of the scope's shares of them.
+    fn total(&self, bits: u16) -> (u64, f64) {
+        if self.attempts.are_alone() {
+            let tally = self.attempts.tally(|flags| flags & bits == bits);
+            return (tally.n, tally.weight);
+        }
+        let releases = releases(self.query, &self.attempts, bits);
+        (releases.len() as u64, sum(releases.iter()))
+    }
+
+    /// A reading over this many releases, with how much was observed.
+    fn reading(&self, value: impl Into<Datum>, n: u64) -> Reading {
+        let mut reading = self.blank.value(value, &self.attempts.tally(|flags| flags & flag::COUNTED != 0));
+        reading.n = n;
         reading.coverage = Some(self.observed.coverage);
         while_in_progress(reading.with("exposure_days", self.observed.days()), self.query)
     }
@@ -160,9 +168,9 @@ impl Frequency<'_> {
     }
 
     /// Releases by calendar day of the zone; days without one are not listed.
-    fn by_day(&self) -> BTreeMap<String, f64> {
+    fn by_day(&self, releases: &[Release]) -> BTreeMap<String, f64> {
         let mut days = BTreeMap::new();
-        for release in &self.releases {
+        for release in releases {
             let day = from_millis(release.at_ms).with_timezone(&self.query.settings.zone).date_naive();
             *days.entry(day.to_string()).or_default() += release.weight;
         }
@@ -182,7 +190,8 @@ fn sum<'a>(releases: impl Iterator<Item = &'a Release>) -> f64 {
 
 fn count(f: &Frequency<'_>) -> Reading {
     let redeployed = f.attempts.iter().filter(|m| m.has(flag::REDEPLOY));
-    f.reading(f.total()).with("members", ids(f.query, f.counted())).with("excluded", ids(f.query, redeployed))
+    let (n, total) = f.total(flag::COUNTED);
+    f.reading(total, n).with("members", ids(f.query, f.counted())).with("excluded", ids(f.query, redeployed))
 }
 
 fn per_day(f: &Frequency<'_>) -> Reading {
@@ -190,8 +199,9 @@ fn per_day(f: &Frequency<'_>) -> Reading {
     if days <= 0.0 {
         return f.blank.no_data("no time of the window was observed");
     }
-    let per_day = f.total() / days;
-    let mut reading = f.reading(per_day);
+    let (n, total) = f.total(flag::COUNTED);
+    let per_day = total / days;
+    let mut reading = f.reading(per_day, n);
     reading.rating = Some(bands::frequency(per_day).1.into());
     reading
 }
@@ -202,38 +212,42 @@ fn release_frequency(f: &Frequency<'_>) -> Reading {
     if days <= 0.0 {
         return f.blank.no_data("no time of the window was observed");
     }
-    let planned = releases(f.query, &f.attempts, flag::COUNTED | flag::NORMAL);
-    let mut reading = f.reading(sum(planned.iter()) * 7.0 / days);
-    reading.n = planned.len() as u64;
-    reading
+    let (n, planned) = f.total(flag::COUNTED | flag::NORMAL);
+    f.reading(planned * 7.0 / days, n)
 }
 
 fn active_days(f: &Frequency<'_>) -> Reading {
-    f.reading(f.by_day().len() as f64)
+    let releases = f.releases();
+    f.reading(f.by_day(&releases).len() as f64, releases.len() as u64)
 }
 
 fn active_day_share(f: &Frequency<'_>) -> Reading {
     match f.observed.span.days(f.query.settings.zone).len() {
         0 => f.blank.no_data("no time of the window was observed"),
-        days => f.reading(f.by_day().len() as f64 / days as f64),
+        days => {
+            let releases = f.releases();
+            f.reading(f.by_day(&releases).len() as f64 / days as f64, releases.len() as u64)
+        }
     }
 }
 
 fn daily(f: &Frequency<'_>) -> Reading {
-    f.reading(Datum::Map(f.by_day().into_iter().map(|(day, n)| (day, n.into())).collect()))
+    let releases = f.releases();
+    f.reading(Datum::Map(f.by_day(&releases).into_iter().map(|(day, n)| (day, n.into())).collect()), releases.len() as u64)
 }
 
 /// Only ISO weeks that are over and were observed whole: what the last week of a window will hold nobody knows yet.
 fn median_per_week(f: &Frequency<'_>) -> Reading {
     let span = f.observed.span;
+    let releases = f.releases();
     let whole = span.weeks(f.query.settings.zone).into_iter().filter(|w| span.from <= w.from && w.to <= span.to);
-    let of_week = |w: Window| sum(f.releases.iter().filter(|r| (millis(w.from)..millis(w.to)).contains(&r.at_ms)));
+    let of_week = |w: Window| sum(releases.iter().filter(|r| (millis(w.from)..millis(w.to)).contains(&r.at_ms)));
     let mut weeks: Vec<f64> = whole.map(of_week).collect();
     let n = weeks.len() as u64;
     match quantile::median(&mut weeks) {
         None => f.blank.without(Status::Insufficient, "no whole ISO week in the window"),
         Some(median) => {
-            let mut reading = f.reading(median).with("weeks", n as f64);
+            let mut reading = f.reading(median, releases.len() as u64).with("weeks", n as f64);
             // the week in progress is left out, so the value is final for the weeks it speaks of
             (reading.status, reading.reason) = (Status::Ok, None);
             reading
@@ -256,11 +270,10 @@ pub(in crate::kpi) fn shipped<'a>(query: &Query<'a>, visit: impl FnMut(Member<'a
 
 /// Changes that reached production per counted deployment.
 fn batch_size(f: &Frequency<'_>) -> Reading {
-    let deployments = f.total();
+    let (n, deployments) = f.total(flag::COUNTED);
     if deployments <= 0.0 {
         return f.blank.no_data("no deployment in the window");
     }
-    let mut changes = 0.0;
-    shipped(f.query, |m| changes += m.weight);
-    f.reading(changes / deployments).with("changes", changes)
+    let changes = members(f.query, Measure::LeadTime).tally(|flags| flags & flag::FIRST == 0).weight;
+    f.reading(changes / deployments, n).with("changes", changes)
 }

@@ -39,7 +39,13 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
 
 /// Has a value, and is a human's unless bots are to count.
 fn is_measured(query: &Query<'_>, m: &Member<'_>) -> bool {
-    !m.event.values().is_empty() && (query.settings.include_bots || !m.has(flag::BOT))
+    !m.event.values().is_empty() && by_whom(query)(m.event.flags())
+}
+
+/// Is it a human's, unless bots are to count?
+fn by_whom(query: &Query<'_>) -> impl Fn(u16) -> bool + use<> {
+    let left_out = if query.settings.include_bots { 0 } else { flag::BOT };
+    move |flags| flags & left_out == 0
 }
 
 /// Visit what the headline is made of: changes, or commits where the settings say so, each with its lead time.
@@ -64,12 +70,7 @@ fn reading(query: &Query<'_>, blank: Blank<'_>, value: impl Into<Datum>, of: &Ta
 
 fn of_values(query: &Query<'_>, blank: Blank<'_>, quantile: fn(&mut [f64]) -> Option<f64>) -> Reading {
     let (measure, unit) = unit_of_work(query);
-    let members = members(query, measure);
-    let (mut tally, mut values) = (Tally::default(), Vec::with_capacity(members.most()));
-    members.iter().filter(|m| is_measured(query, m)).for_each(|m| {
-        tally.add(&m);
-        values.push(m.event.values()[0]);
-    });
+    let (mut values, tally) = members(query, measure).first_values(by_whom(query));
     let Some(value) = quantile(&mut values) else { return none(blank).with("unit_of_work", unit) };
     let mut reading = reading(query, blank, value, &tally).with("unit_of_work", unit);
     reading.rating = Some(bands::duration(value).1.into());
