@@ -368,7 +368,7 @@ fn the_team_behind_a_rising_failure_rate_is_named_and_a_better_rate_with_a_worse
     for (got, wanted) in [(part("A"), (0.035, 0.017)), (part("B"), (0.030, 0.038))] {
         assert!((got.0 - wanted.0).abs() < 1e-12 && (got.1 - wanted.1).abs() < 1e-12, "{got:?} is not {wanted:?}");
     }
-    assert_eq!(owner_of(&why).map(|(by, p)| (by, p.name.as_str())), Some(("team", "B")));
+    assert_eq!(owner_of(why).map(|(by, p)| (by, p.name.as_str())), Some(("team", "B")));
 }
 
 #[test]
