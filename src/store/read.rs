@@ -21,7 +21,7 @@ use crate::{
     domain::{
         record::{Body, Kind, Record},
         team::UNATTRIBUTED,
-        window::{Window, millis},
+        window::{Window, from_millis, millis},
     },
     kpi::fact::{Facts, Measure, Owners, Track},
     ledger::{Derived, attribute::Attributor},
@@ -29,6 +29,9 @@ use crate::{
 
 /// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
 const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
+
+/// How many rows are looked at, at first, for each row of a list that takes only some.
+const PAGE: usize = 32;
 
 /// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
 const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
@@ -121,10 +124,12 @@ fn theirs(view: &View<'_>, teams: &[String]) -> Vec<bool> {
 }
 
 /// Rows of deployments and incidents that facts say are none of the teams asked for, and of incidents those that are none
-/// of the service: most of what a list of one team's or service's would otherwise read to no end.
-fn foreign(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Result<HashSet<i64>> {
+/// of the service: most of what a list of one team's or service's would otherwise read to no end. Only about `page`.
+fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Place)]) -> rusqlite::Result<HashSet<i64>> {
     let mut out = HashSet::new();
-    let Some(window) = query.window else { return Ok(out) };
+    let times = || page.iter().map(|(ts, _)| *ts);
+    let (Some(whole), Some(from), Some(to)) = (query.window, times().min(), times().max()) else { return Ok(out) };
+    let window = whole.intersect(&Window::new(from_millis(from), from_millis(to.saturating_add(1))));
     if let Some(service) = query.service.as_deref().filter(|_| wants(query, Kind::Incident)) {
         let place = names.find(Space::Service, service).unwrap_or(-1);
         let (mut mine, mut interned) = (HashSet::new(), Interned::default());
@@ -296,31 +301,41 @@ pub(super) fn rows(
     newest_first: bool,
     visit: &mut dyn FnMut(Record) -> bool,
 ) -> rusqlite::Result<()> {
-    let mut places = if query.keys.is_empty() { by_query(conn, names, query)? } else { by_keys(conn, names, query)? };
-    places.sort_unstable();
-    if newest_first {
-        places.reverse();
-    }
+    // What a list shows is mostly among the newest, so that these are tried before all others are looked up.
+    let narrow = !query.teams.is_empty() || query.service.is_some();
+    let in_pages = narrow && newest_first && query.kinds.len() == 1 && query.keys.is_empty() && query.limit > 0;
+    let mut room = if in_pages { query.limit.saturating_mul(PAGE) } else { usize::MAX };
     let configured = query.roster.clone().unwrap_or_default();
-    let mut owners = Attributor::new(&configured);
-    let foreign = foreign(conn, names, query)?;
-    let mut find = conn.prepare_cached("SELECT source, id, kind, seq, seen, body, home FROM record WHERE row = ?1")?;
-    for (ts, place) in places {
-        if matches!(place, Place::Record(at) if foreign.contains(&at)) {
-            continue;
+    let (mut owners, mut done) = (Attributor::new(&configured), 0);
+    loop {
+        let mut places = if query.keys.is_empty() { by_query(conn, names, query, room)? } else { by_keys(conn, names, query)? };
+        places.sort_unstable();
+        if newest_first {
+            places.reverse();
         }
-        let record = match place {
-            Place::Record(at) => find.query_row([at], |r| record(names, r))?,
-            Place::Point(series) => match live::record(conn, series, ts)? {
-                Some(record) => record,
-                None => continue,
-            },
-        };
-        if owned(conn, &mut owners, query, place, &record)? && matches(query, &record) && !visit(record) {
+        let page = places.get(done..).unwrap_or_default();
+        let foreign = foreign(conn, names, query, page)?;
+        let mut find = conn.prepare_cached("SELECT source, id, kind, seq, seen, body, home FROM record WHERE row = ?1")?;
+        for (ts, place) in page.iter().copied() {
+            if matches!(place, Place::Record(at) if foreign.contains(&at)) {
+                continue;
+            }
+            let record = match place {
+                Place::Record(at) => find.query_row([at], |r| record(names, r))?,
+                Place::Point(series) => match live::record(conn, series, ts)? {
+                    Some(record) => record,
+                    None => continue,
+                },
+            };
+            if owned(conn, &mut owners, query, place, &record)? && matches(query, &record) && !visit(record) {
+                return Ok(());
+            }
+        }
+        if places.len() < room {
             return Ok(());
         }
+        (done, room) = (places.len(), room.saturating_mul(PAGE));
     }
-    Ok(())
 }
 
 /// Where a row is: in the table of records, or a point of a live series.
@@ -334,11 +349,13 @@ fn wants(query: &RowQuery, kind: Kind) -> bool {
     query.kinds.is_empty() || query.kinds.contains(&kind)
 }
 
-fn by_query(conn: &Connection, names: &Names, query: &RowQuery) -> rusqlite::Result<Vec<(i64, Place)>> {
+/// At most `room` of each kind, the newest.
+fn by_query(conn: &Connection, names: &Names, query: &RowQuery, room: usize) -> rusqlite::Result<Vec<(i64, Place)>> {
     let (from, to) = query.window.map_or((i64::MIN, i64::MAX), |w| (millis(w.from), millis(w.to)));
     // A bound can be passed down only when nothing is left out afterwards.
     let exact = query.teams.is_empty() && query.service.is_none();
-    let limit = if exact && query.limit > 0 { i64::try_from(query.limit).unwrap_or(i64::MAX) } else { i64::MAX };
+    let room = if exact && query.limit > 0 { query.limit } else { room };
+    let limit = i64::try_from(room).unwrap_or(i64::MAX);
     let mut out = Vec::new();
     for kind in Kind::ALL.iter().copied().chain([Kind::Other]).filter(|k| wants(query, *k)) {
         if matches!(kind, Kind::Probe | Kind::Sample) {

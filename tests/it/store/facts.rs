@@ -238,6 +238,32 @@ proptest! {
 }
 
 #[test]
+fn a_short_list_of_a_team_finds_its_rows_behind_many_of_others() {
+    let p = place();
+    let mut store = Store::open(&p.path).unwrap();
+    let records: Vec<Record> = (0..400)
+        .map(|n| {
+            let at = minute(n);
+            let body = Deployment { status: DeployStatus::Success, finished_at: Some(at), ..Deployment::default() };
+            let mut r = Record::new("ci", format!("d{n}"), Body::Deployment(body));
+            r.team = Some(if n < 100 { "red" } else { "blue" }.into());
+            r.env_tier = Some("production".into());
+            r.updated_at = Some(at);
+            r
+        })
+        .collect();
+    store.commit(&[Incoming { source: "ci".into(), records, cursor: None }], &roster(), &Rules::default(), now(), true).unwrap();
+    let rows = |limit| {
+        let (kinds, teams) = (vec![Kind::Deployment], vec!["red".to_owned()]);
+        let window = Some(Window::new(minute(0), minute(500)));
+        let query = RowQuery { kinds, window, teams, limit, roster: Some(Arc::new(roster())), ..RowQuery::default() };
+        store.reader().unwrap().rows(&query).unwrap().iter().map(Record::key).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(3), ["ci/d99", "ci/d98", "ci/d97"]);
+    assert_eq!(rows(120).len(), 100);
+}
+
+#[test]
 fn a_new_roster_derives_everything_again_in_slices() {
     let p = place();
     let mut store = Store::open(&p.path).unwrap();
