@@ -38,6 +38,8 @@ const RETRY_AFTER: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..
 const STATE_EVERY: chrono::Duration = chrono::Duration::minutes(5);
 /// Changes on disk come in bursts.
 const DEBOUNCE: Duration = Duration::from_millis(100);
+/// What is written to all the time is read this often.
+const CHANGE_GAP: Duration = Duration::from_secs(1);
 
 /// How long to wait after `failures` failures in a row, the last being `error`.
 #[must_use]
@@ -108,19 +110,27 @@ pub struct Job {
 impl Job {
     /// Poll for ever. Ends when the keeper is gone.
     pub async fn run(mut self) {
-        let _watcher = watcher(&self.source.watch(), &self.wake);
+        let changed = Arc::new(Notify::new());
+        let _watcher = watcher(&self.source.watch(), &changed);
         let mut due = Instant::now() + self.first;
+        let mut read = Instant::now();
         let mut failures = 0;
         let mut recent: VecDeque<(Instant, u64)> = VecDeque::new();
         loop {
-            self.wait(due, &mut recent).await;
+            tokio::select! {
+                () = self.wait(due, &mut recent) => {}
+                () = settled(&changed, read) => {}
+            }
             let began = Instant::now();
+            read = began;
             let result = self.poll(failures).await;
             let took = chrono::Duration::from_std(began.elapsed()).unwrap_or_default();
             match result {
                 Ok((batch, records)) => {
                     failures = 0;
                     recent.push_back((Instant::now(), records));
+                    let per_minute = rate(&mut recent);
+                    let now = (self.clock)();
                     due = if batch.more { Instant::now() } else { Instant::now() + self.every };
                     let next = if batch.more { None } else { Some(self.every) };
                     self.say(next, |h| {
@@ -131,13 +141,14 @@ impl Job {
                         h.records_total += records;
                         h.progress = if batch.more { batch.progress } else { None };
                         h.took = Some(took);
+                        h.last_success = Some(now);
+                        h.records_per_minute = per_minute;
                     });
-                    let now = (self.clock)();
-                    self.say_success(now);
                 }
                 Err(Failure::KeeperGone) => return,
                 Err(Failure::Source(error)) => {
                     failures += 1;
+                    let per_minute = rate(&mut recent);
                     let wait = pause(&error, failures);
                     due = Instant::now() + wait + jitter(&self.config.name, wait.mul_f64(0.1));
                     if matches!(error, SourceError::Throttled { .. }) {
@@ -152,29 +163,26 @@ impl Job {
                         h.message = clean(&error.to_string());
                         h.failures = failures;
                         h.took = Some(took);
+                        h.records_per_minute = per_minute;
                     });
                 }
             }
-            let minute_ago = Instant::now().checked_sub(Duration::from_secs(60));
-            recent.retain(|(at, _)| minute_ago.is_none_or(|m| *at > m));
-            let per_minute = recent.iter().map(|(_, n)| n).sum();
-            self.edit(|h| h.records_per_minute = per_minute);
         }
     }
 
-    /// Until due, or until somebody rings. A minute of silence is also worth telling: the rate falls to zero.
+    /// Until due, or until somebody asks. A minute of silence is also worth telling: the rate falls to zero.
     async fn wait(&self, due: Instant, recent: &mut VecDeque<(Instant, u64)>) {
         let quiet = recent.back().map(|(at, _)| *at + Duration::from_secs(60)).filter(|at| *at < due);
         if let Some(quiet) = quiet {
             tokio::select! {
                 () = sleep_until(due) => return,
-                () = self.wake.notified() => { tokio::time::sleep(DEBOUNCE).await; return }
+                () = self.wake.notified() => return,
                 () = sleep_until(quiet) => { recent.clear(); self.edit(|h| h.records_per_minute = 0); }
             }
         }
         tokio::select! {
             () = sleep_until(due) => {}
-            () = self.wake.notified() => tokio::time::sleep(DEBOUNCE).await,
+            () = self.wake.notified() => {}
         }
     }
 
@@ -261,10 +269,6 @@ impl Job {
         Some(record)
     }
 
-    fn say_success(&self, now: Time) {
-        self.edit(|h| h.last_success = Some(now));
-    }
-
     fn say(&self, next: Option<Duration>, change: impl FnOnce(&mut SourceHealth)) {
         let next = next.and_then(|d| chrono::Duration::from_std(d).ok()).map(|d| (self.clock)() + d);
         self.edit(|h| {
@@ -284,12 +288,25 @@ impl Job {
     }
 }
 
+/// Records of the last minute; what is older is dropped.
+fn rate(recent: &mut VecDeque<(Instant, u64)>) -> u64 {
+    let minute_ago = Instant::now().checked_sub(Duration::from_secs(60));
+    recent.retain(|(at, _)| minute_ago.is_none_or(|m| *at > m));
+    recent.iter().map(|(_, n)| n).sum()
+}
+
 /// Id of the record a source's state is kept under.
 pub const STATE_ID: &str = "source-state";
 
 enum Failure {
     Source(SourceError),
     KeeperGone,
+}
+
+/// Until something on disk has changed, a moment for the rest of it, and at least [`CHANGE_GAP`] since it was `read`.
+async fn settled(changed: &Notify, read: Instant) {
+    changed.notified().await;
+    sleep_until((Instant::now() + DEBOUNCE).max(read + CHANGE_GAP)).await;
 }
 
 /// Ring `wake` when one of `paths` changes. `None` when there is nothing to watch or it cannot be watched: polling remains.
@@ -318,4 +335,22 @@ fn watcher(paths: &[std::path::PathBuf], wake: &Arc<Notify>) -> Option<notify::R
         watcher.watch(parent, RecursiveMode::NonRecursive).ok()?;
     }
     Some(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_written_all_the_time_is_read_once_a_second_and_a_single_change_at_once() {
+        let (changed, read) = (Notify::new(), Instant::now());
+        changed.notify_one();
+        settled(&changed, read).await;
+        assert_eq!(read.elapsed(), CHANGE_GAP);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        let rung = Instant::now();
+        changed.notify_one();
+        settled(&changed, read).await;
+        assert_eq!(rung.elapsed(), DEBOUNCE);
+    }
 }

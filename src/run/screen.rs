@@ -1,7 +1,7 @@
 //! The loop: terminal events, boards, health, the clock and signals in; frames out.
 //!
-//! Draws only after a change; a key at once, anything else at most every 33 ms; idle it sleeps until the next instant the
-//! picture depends on. Generic over the event stream and the writer, so that tests run this very loop. Must not read
+//! Draws only after a change; a key at once, a board at most every 33 ms, what sources say of themselves with the next board
+//! or half a second later; idle it sleeps until the next instant the picture depends on. Generic over the event stream and the writer, so that tests run this very loop. Must not read
 //! sources or the store: it waits for nothing but messages.
 
 use std::{
@@ -28,6 +28,8 @@ use crate::{
 
 /// Between two frames that nobody asked for by a key.
 const PACE: Duration = Duration::from_millis(33);
+/// What is said of a source waits so long for the board that mostly follows it.
+const HEALTH_WAITS: Duration = Duration::from_millis(500);
 /// How long the first frame waits for the first board, so that no empty picture flashes by.
 const FIRST_BOARD: Duration = Duration::from_millis(40);
 
@@ -151,10 +153,11 @@ where
                 Step::News(News::Msg(msg)) => msg,
                 Step::Tick => Msg::Tick(self.deck.now()),
             };
-            if matches!(msg, Msg::Board(_)) {
-                paint.no_later_than(Instant::now());
+            match msg {
+                Msg::Board(_) => paint.numbers(),
+                Msg::Health(_) => paint.within(HEALTH_WAITS),
+                _ => paint.within(Duration::ZERO),
             }
-            paint.wanted = true;
             match self.take(msg, &mut paint).await {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
@@ -260,14 +263,15 @@ async fn next(feed: Option<&mut Feed>) -> News {
 struct Paint {
     /// Something changed since the last frame.
     wanted: bool,
-    /// Not before.
     next: Instant,
+    /// Nothing but a key is drawn before.
+    rested: Instant,
     first: bool,
 }
 
 impl Paint {
     fn at(next: Instant) -> Self {
-        Self { wanted: true, next, first: true }
+        Self { wanted: true, next, rested: next, first: true }
     }
 
     fn due(&self) -> bool {
@@ -280,15 +284,24 @@ impl Paint {
         self.next = Instant::now();
     }
 
-    /// The first board ends the wait for it.
-    fn no_later_than(&mut self, at: Instant) {
+    /// Something changed that may wait so long.
+    fn within(&mut self, pause: Duration) {
+        let at = (Instant::now() + pause).max(self.rested);
+        self.next = if self.wanted { self.next.min(at) } else { at };
+        self.wanted = true;
+    }
+
+    /// A board; the first one ends the wait for it.
+    fn numbers(&mut self) {
         if self.first {
-            self.next = self.next.min(at);
+            self.rested = Instant::now();
         }
+        self.within(Duration::ZERO);
     }
 
     fn done(&mut self) {
-        *self = Self { wanted: false, next: Instant::now() + PACE, first: false };
+        let rested = Instant::now() + PACE;
+        *self = Self { wanted: false, next: rested, rested, first: false };
     }
 }
 

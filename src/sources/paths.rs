@@ -143,19 +143,14 @@ impl Paths {
         Ok(Found { files, problems })
     }
 
-    /// Directories whose change may mean a new or changed file.
+    /// Files and directories whose change may mean something new to read: a plainly named file itself, else the directory
+    /// a pattern begins with.
     #[must_use]
     pub fn watch(&self) -> Vec<PathBuf> {
         let mut out: Vec<PathBuf> = Vec::new();
         for pattern in &self.patterns {
-            let dir = if pattern.matcher.is_some() || pattern.base.is_dir() {
-                pattern.base.clone()
-            } else {
-                // The directory, not the file: a report is often replaced by renaming a new one over it.
-                pattern.base.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
-            };
-            if !out.contains(&dir) {
-                out.push(dir);
+            if !out.contains(&pattern.base) {
+                out.push(pattern.base.clone());
             }
         }
         out
@@ -319,6 +314,15 @@ mod tests {
         link(outside.path(), "in/outdir");
         link(&dir.path().join("in/r.xml"), "in/same.xml");
         assert_eq!(look(dir.path(), &["in/**/*.xml"]).unwrap(), ["in/r.xml", "in/same.xml"]);
+    }
+
+    #[test]
+    fn a_named_file_is_watched_by_itself_and_a_pattern_by_the_directory_it_begins_with() {
+        let dir = tree(&["a/r.xml", "b/r.xml"]);
+        let own = OwnKeys { dir: dir.path().to_owned(), ..OwnKeys::default() };
+        let patterns = Patterns(["a/r.xml", "b/*.xml", "b/?.xml"].map(str::to_owned).into());
+        let watched = Paths::new(&own, "path", &patterns, &[]).unwrap().watch();
+        assert_eq!(watched, [dir.path().join("a/r.xml"), dir.path().join("b")]);
     }
 
     #[test]

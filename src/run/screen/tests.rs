@@ -149,7 +149,7 @@ async fn a_key_is_drawn_at_once_and_ends_the_wait_for_the_first_board() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_health_is_drawn_thirty_times_a_second_and_does_not_hold_up_a_signal() {
+async fn a_flood_of_health_is_drawn_twice_a_second_and_does_not_hold_up_a_signal() {
     let (mut bench, mut screen) = bench();
     let (board, health, notice) = (watch::channel(None), watch::channel(Vec::new()), watch::channel(None));
     let feed = Feed { board: board.1, health: health.1, notice: notice.1 };
@@ -159,14 +159,14 @@ async fn a_flood_of_health_is_drawn_thirty_times_a_second_and_does_not_hold_up_a
             let mut one = SourceHealth::starting(format!("source {i}"), "git");
             one.records_total = i;
             let _ = health.0.send(vec![one]);
-            tokio::time::sleep(Duration::from_micros(200)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         bench.outer.send(Outer::Signal(15)).unwrap();
         std::future::pending::<()>().await;
     };
     let end = tokio::select! { end = screen.run() => end, () = flood => unreachable!("pending") };
     assert!(matches!(end, End::Outer(Outer::Signal(15))), "{end:?}");
-    assert!(bench.glass.writes() <= 330, "{} writes", bench.glass.writes());
+    assert!(bench.glass.writes() <= 32, "{} writes in ten seconds", bench.glass.writes());
     drop((board.0, notice.0));
 }
 
