@@ -235,7 +235,7 @@ impl Store {
                 let basis = derive::Basis { roster: &roster, rules, now };
                 derive::homes(tx, &mut held.state, &touched.homes, basis)?;
                 cost::fold(tx, &held.state.names, &touched.costs, held.zone)?;
-                live::fold::spans(tx, &touched.live, now)?;
+                live::fold::spans(tx, &mut held.state.series.minutes, &touched.live, now)?;
             } else {
                 derive::mark(tx, touched.homes.iter().copied(), i64::MIN)?;
                 cost::mark(tx, &touched.costs)?;
@@ -254,38 +254,37 @@ impl Store {
         Ok(())
     }
 
-    /// Work off a part of put-off derivation; `true` when something was done, so call it until it is not. Also re-derives
+    /// Work off a part of put-off derivation; `true` when there is more of it, so call it until it is not. Also re-derives
     /// all when roster, rules or zone changed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn derive_pending(&mut self, roster: &Roster, rules: &Rules, now: Time) -> Result<bool, StoreError> {
         let unchanged = self.held.basis.as_ref().is_some_and(|b| b.configured == *roster && b.rules == *rules);
-        if unchanged && !pending(&self.conn, now).map_err(|e| open::fault(&self.path, "reading", &e))? {
+        let due = !unchanged || pending(&self.conn, now).map_err(|e| open::fault(&self.path, "reading", &e))?;
+        let more = due
+            && self.transaction("writing", |held, tx| {
+                let roster = held.settle(tx, roster, rules, false)?;
+                let basis = derive::Basis { roster: &roster, rules, now };
+                let mut read = 0;
+                while read < SLICE
+                    && let Some(home) = derive::next(tx, now)?
+                {
+                    read += 1 + derive::homes(tx, &mut held.state, &BTreeSet::from([home]), basis)?;
+                }
+                if read < SLICE {
+                    read += live::fold::some(tx, &mut held.state.series.minutes, SLICE - read, now)?;
+                }
+                if read < SLICE {
+                    let months = cost::unmark(tx)?;
+                    cost::fold(tx, &held.state.names, &months, held.zone)?;
+                }
+                pending(tx, now)
+            })?;
+        if !more {
             self.give(open::USUAL)?;
-            return Ok(false);
         }
-        self.transaction("writing", |held, tx| {
-            let roster = held.settle(tx, roster, rules, false)?;
-            let basis = derive::Basis { roster: &roster, rules, now };
-            let mut read = 0;
-            while read < SLICE
-                && let Some(home) = derive::next(tx, now)?
-            {
-                read += 1 + derive::homes(tx, &mut held.state, &BTreeSet::from([home]), basis)?;
-            }
-            if read > 0 {
-                return Ok(true);
-            }
-            let spans = live::fold::unmark(tx, 50)?;
-            if !spans.is_empty() {
-                live::fold::spans(tx, &spans, now)?;
-                return Ok(true);
-            }
-            let months = cost::unmark(tx)?;
-            cost::fold(tx, &held.state.names, &months, held.zone)?;
-            Ok(!months.is_empty())
-        })
+        Ok(more)
     }
 
     /// Drop what is past its keep: minutes are then only in their hours, hours only in their days.
@@ -293,7 +292,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn retain(&mut self, keep: &Keep, now: Time) -> Result<(), StoreError> {
-        self.transaction("clearing", |_, tx| retain::all(tx, keep, now))?;
+        self.transaction("clearing", |held, tx| {
+            held.state.series.minutes.retain(millis(now) - live::HOUR);
+            retain::all(tx, keep, now)
+        })?;
         // Freed pages go back to the file system a little at a time.
         self.conn.execute_batch("PRAGMA incremental_vacuum(2000)").map_err(|e| open::fault(&self.path, "clearing", &e))
     }

@@ -36,8 +36,8 @@ pub enum ToKeeper {
     Reload(Arc<Config>),
 }
 
-/// Boards at most this often, and never more than a tenth of the time.
-const BOARD_GAP: Duration = Duration::from_millis(250);
+/// Boards at most this often, and never more than a tenth of the time; but at once for what is newly looked at.
+const BOARD_GAP: Duration = Duration::from_secs(1);
 /// While history streams in, what has arrived is derived at most this often.
 const DERIVE_GAP: Duration = Duration::from_secs(1);
 /// The window moves with time even when nothing arrives.
@@ -47,8 +47,9 @@ const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// How long flags of a trend are good for.
 const TREND_KEEPS: Duration = Duration::from_secs(600);
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
-/// Batches taken into one transaction.
+/// Batches taken into one transaction, until they hold this many records.
 const AT_ONCE: usize = 64;
+const RECORDS_AT_ONCE: usize = 10_000;
 
 /// What the keeper works on: a store of its own, or another process's to read.
 #[derive(Debug)]
@@ -111,7 +112,8 @@ impl Keeper {
     /// Work until every sender is gone.
     pub async fn run(mut self) {
         let mut derive_at = self.catch_up();
-        let mut published = self.publish();
+        // The first board is of what was there before; what the sources say first is shown at once.
+        let mut published = Published { next: Instant::now(), ..self.publish() };
         let mut owes_board = false;
         let mut retained = Instant::now();
         let mut version = self.version();
@@ -170,10 +172,14 @@ impl Keeper {
     /// The first message and all that has queued up behind it.
     fn take(&mut self, first: Option<ToKeeper>) -> Taken {
         let mut taken = Taken::default();
+        let mut records = 0;
         let mut next = first;
         while let Some(message) = next {
             match message {
-                ToKeeper::Batch { incoming, more, ack } => taken.batches.push(Waiting { incoming, more, ack }),
+                ToKeeper::Batch { incoming, more, ack } => {
+                    records += incoming.records.len();
+                    taken.batches.push(Waiting { incoming, more, ack });
+                }
                 ToKeeper::Look(look) => {
                     taken.looked |= self.look != look;
                     self.look = look;
@@ -184,7 +190,7 @@ impl Keeper {
                     taken.looked = true;
                 }
             }
-            if taken.batches.len() >= AT_ONCE {
+            if taken.batches.len() >= AT_ONCE || records >= RECORDS_AT_ONCE {
                 break;
             }
             next = self.inbox.try_recv().ok();
@@ -246,7 +252,7 @@ impl Keeper {
             Desk::Write(_, reader) | Desk::Read(reader) => reader,
         };
         let now = (self.clock)();
-        match look::load(reader, &self.config, &self.look, now) {
+        match reader.snapshot(|reader| look::load(reader, &self.config, &self.look, now)) {
             Ok(mut board) => {
                 // The numbers first: half a year of weeks may take a moment.
                 let known = self.trend.known(&self.look);

@@ -268,20 +268,25 @@ pub fn fold_samples(points: &[(Time, &Sample)], span: Window) -> Sums {
     points.sort_by_key(|(at, _)| *at);
     let mut sums = Sums::default();
     for (i, (at, sample)) in points.iter().enumerate() {
-        if !span.contains(*at) {
-            continue;
+        if span.contains(*at) {
+            let before = points[..i].last().map(|(at, s)| (*at, *s));
+            add_sample(&mut sums, before, sample);
         }
-        let before = points[..i].iter().rev().map(|(at, s)| (*at, *s)).next();
-        let one = match sample.sample_kind {
-            SampleKind::CounterDelta => counted(sample.value.filter(|v| *v >= 0.0)),
-            SampleKind::CounterCum => counted(before.map(|b| step(b, sample)).or(Some(0.0)).filter(|v| v.is_finite())),
-            SampleKind::Histogram => observed(before, sample),
-            SampleKind::Gauge | SampleKind::Summary | SampleKind::Other => gauged(sample.value),
-        };
-        // Sums of one series absorb like those of later spans do; probes never come here.
-        sums.absorb(&sample.metric, &one);
     }
     sums
+}
+
+/// Take the next point of **one series** into the sums of its span; `before` is the point before it, with its
+/// [`sample_at`]: of running totals the increase since then is counted.
+pub fn add_sample(sums: &mut Sums, before: Option<(Time, &Sample)>, sample: &Sample) {
+    let one = match sample.sample_kind {
+        SampleKind::CounterDelta => counted(sample.value.filter(|v| *v >= 0.0)),
+        SampleKind::CounterCum => counted(before.map(|b| step(b, sample)).or(Some(0.0)).filter(|v| v.is_finite())),
+        SampleKind::Histogram => observed(before, sample),
+        SampleKind::Gauge | SampleKind::Summary | SampleKind::Other => gauged(sample.value),
+    };
+    // Sums of one series absorb like those of later spans do; probes never come here.
+    sums.absorb(&sample.metric, &one);
 }
 
 fn counted(value: Option<f64>) -> Sums {

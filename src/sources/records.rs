@@ -57,7 +57,7 @@ const FEEDS: [RecordKind; RecordKind::ALL.len() + 1] = {
 };
 
 /// Most bytes taken in by one poll; the rest follows in the next, at once.
-const STEP_BYTES: u64 = 8 << 20;
+const STEP_BYTES: u64 = 1 << 20;
 /// Bytes before the place of reading that must still be the same.
 const TAIL: u64 = 256;
 

@@ -70,7 +70,7 @@ const PORTION: usize = 1_000;
 
 /// Take records in.
 pub(super) fn take(conn: &Connection, state: &mut State, records: &[Record], now: Time, touched: &mut Touched) -> rusqlite::Result<()> {
-    let known = conn.query_row("SELECT coalesce(max(row), 0) FROM record", [], |r| r.get(0))?;
+    let known = conn.prepare_cached("SELECT coalesce(max(row), 0) FROM record")?.query_row([], |r| r.get(0))?;
     let mut ingest = Ingest {
         conn,
         known,

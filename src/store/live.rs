@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub(super) mod fold;
+mod minute;
 pub(super) mod sums;
 
 pub(super) const MINUTE: i64 = 60_000;
@@ -126,11 +127,13 @@ impl Ident {
     }
 }
 
-/// Numbers of the series met since the store was opened, by what their records say of them.
+/// The series met since the store was opened: their numbers, by what their records say of them, and the minutes being
+/// written to.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     ids: HashMap<Vec<u8>, Ids>,
     key: Vec<u8>,
+    pub(super) minutes: minute::Minutes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -252,17 +255,27 @@ impl Point {
                 maintenance: self.maintenance,
                 error_kind: self.error_kind,
             }),
-            None => Body::Sample(Sample {
+            None => Body::Sample(self.sample(&Sample {
                 metric: ident.metric.clone(),
                 sample_kind: ident.sample_kind.unwrap_or_default(),
-                window_s: self.window_s.unwrap_or(0.0),
                 unit: ident.unit.clone(),
-                value: self.value,
-                buckets: self.buckets,
-                sum: self.sum,
-                count: self.count,
-                start_ts: self.start_ms.map(from_millis),
-            }),
+                ..Sample::default()
+            })),
+        }
+    }
+
+    /// As a sample of the series that `like` is one of.
+    fn sample(self, like: &Sample) -> Sample {
+        Sample {
+            metric: like.metric.clone(),
+            sample_kind: like.sample_kind,
+            window_s: self.window_s.unwrap_or(0.0),
+            unit: like.unit.clone(),
+            value: self.value,
+            buckets: self.buckets,
+            sum: self.sum,
+            count: self.count,
+            start_ts: self.start_ms.map(from_millis),
         }
     }
 }
@@ -290,7 +303,41 @@ pub(super) fn take(conn: &Connection, series: &mut Series, records: &[&Record], 
         sealed: None,
         body: Vec::new(),
     };
-    points.into_iter().try_for_each(|(ids, ts, record)| take.one(ids, ts, record, touched))
+    let mut arrivals = Vec::new();
+    for of_series in points.chunk_by(|a, b| a.0.series == b.0.series) {
+        let (ids, first, record) = of_series[0];
+        arrivals.clear();
+        let live = first >= take.now - HOUR;
+        // What else this commit brought of the series is not in the file yet.
+        let untouched = live && !touched.live.contains_key(&ids.series);
+        if let (true, Body::Sample(sample)) = (untouched, &record.body) {
+            series.minutes.open(conn, ids.series, ids.family, (first, sample))?;
+        }
+        let mut follows = live;
+        for (_, ts, record) in of_series {
+            match (take.one(ids, *ts, record, touched)?, &record.body) {
+                (Taken::New, Body::Sample(sample)) => arrivals.push((*ts, sample)),
+                (Taken::New | Taken::Changed, _) => follows = false,
+                (Taken::Known, _) => {}
+            }
+        }
+        if follows {
+            series.minutes.follow(ids.series, &arrivals);
+        } else {
+            series.minutes.forget(ids.series);
+        }
+    }
+    Ok(())
+}
+
+/// What became of a point.
+enum Taken {
+    /// There was none of its series and time.
+    New,
+    /// It takes the place of one, or takes one back.
+    Changed,
+    /// Nothing new.
+    Known,
 }
 
 struct Take<'c> {
@@ -305,7 +352,7 @@ struct Take<'c> {
 }
 
 impl Take<'_> {
-    fn one(&mut self, ids: Ids, ts: i64, record: &Record, touched: &mut Touched) -> rusqlite::Result<()> {
+    fn one(&mut self, ids: Ids, ts: i64, record: &Record, touched: &mut Touched) -> rusqlite::Result<Taken> {
         self.body.clear();
         pack::write(&Point::of(&record.body), &mut self.body).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         let (since, till) = affected(ts, &record.body);
@@ -314,6 +361,7 @@ impl Take<'_> {
         let closed = ts < self.now - HOUR && self.sealed(ids.family, since)?;
         let values = params![ids.series, ts, rev, record.seq, record.deleted, self.now, self.body];
         let mut was_live = false;
+        let mut taken = if record.deleted { Taken::Changed } else { Taken::New };
         if closed || self.insert.execute(values)? == 0 {
             let body = &self.body;
             let old = self
@@ -326,8 +374,9 @@ impl Take<'_> {
                 .optional()?;
             let Some((Ordering::Greater, deleted)) = old else {
                 touched.unchanged += 1;
-                return Ok(());
+                return Ok(Taken::Known);
             };
+            taken = Taken::Changed;
             was_live = !deleted;
             self.update.execute(values)?;
         }
@@ -336,7 +385,7 @@ impl Take<'_> {
         *touched.tally.entry(kind).or_default() += i64::from(!record.deleted) - i64::from(was_live);
         let span = touched.live.entry(ids.series).or_insert((since, till));
         *span = (span.0.min(since), span.1.max(till));
-        Ok(())
+        Ok(taken)
     }
 
     fn sealed(&mut self, family: i64, ts: i64) -> rusqlite::Result<bool> {

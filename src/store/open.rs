@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::StoreError;
 
@@ -116,16 +116,20 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     give(conn, USUAL)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    keep_statements(conn)
+}
+
+/// Statements stay prepared: there is room for all of them, and none is planned anew for the values it is given.
+fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn read_pragmas(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "cache_size", -8_000)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    keep_statements(conn)
 }
 
 /// All missing steps and the marks, in one transaction, while the file is still in rollback mode the first time: the

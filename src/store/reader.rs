@@ -164,7 +164,8 @@ impl Reader {
     fn read<T>(&self, look: impl FnOnce(&Connection, &Names) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         self.snapshot(|reader| {
             let conn = &reader.conn;
-            let done = conn.query_row("SELECT coalesce(max(id), 0) FROM name", [], |r| r.get(0)).and_then(|newest: i64| {
+            let newest = conn.prepare_cached("SELECT coalesce(max(id), 0) FROM name").and_then(|mut find| find.query_row([], |r| r.get(0)));
+            let done = newest.and_then(|newest: i64| {
                 if reader.names.borrow().newest() < newest {
                     reader.names.replace(Names::load(conn)?);
                 }

@@ -2,6 +2,7 @@
 
 mod facts;
 mod kill;
+mod points;
 
 use std::path::PathBuf;
 

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DAY, HOUR, Ident, MINUTE, Point, family, floor, sums};
+use super::{
+    DAY, HOUR, Ident, MINUTE, Point, family, floor,
+    minute::{Before, Minute, Minutes},
+    sums,
+};
 use crate::{
     domain::{
         Time,
@@ -21,8 +25,11 @@ const MINUTES_KEPT: i64 = 48 * HOUR;
 /// No point reaches further than this into its past or future.
 const LONGEST_REACH: i64 = 2 * DAY;
 
+/// From when till when something changed.
+type Span = (i64, i64);
+
 /// Touched spans by series.
-pub(in crate::store) type Spans = BTreeMap<i64, (i64, i64)>;
+pub(in crate::store) type Spans = BTreeMap<i64, Span>;
 
 /// Put off.
 pub(in crate::store) fn mark(conn: &Connection, spans: &Spans) -> rusqlite::Result<()> {
@@ -33,49 +40,67 @@ pub(in crate::store) fn mark(conn: &Connection, spans: &Spans) -> rusqlite::Resu
     spans.iter().try_for_each(|(series, (since, till))| mark.execute(params![series, since, till]).map(drop))
 }
 
-/// Some of what was put off, taken off the list.
-pub(in crate::store) fn unmark(conn: &Connection, most: usize) -> rusqlite::Result<Spans> {
+/// Work off what was put off, the oldest first, until about `most` points were read; gives how many there were.
+pub(in crate::store) fn some(conn: &Connection, minutes: &mut Minutes, most: usize, now: Time) -> rusqlite::Result<usize> {
     let mut find = conn.prepare_cached(
-        "SELECT d.series, d.since, d.till FROM dirty_live d JOIN series s ON s.id = d.series
-         WHERE s.family IN (SELECT s.family FROM dirty_live d JOIN series s ON s.id = d.series LIMIT ?1)",
+        "SELECT s.family, d.series, d.since, d.till FROM dirty_live d JOIN series s ON s.id = d.series
+         ORDER BY min(d.since) OVER (PARTITION BY s.family), s.family",
     )?;
-    let spans: Spans = find
-        .query_map([i64::try_from(most).unwrap_or(i64::MAX)], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?
-        .collect::<Result<_, _>>()?;
+    let all = find.query_map([], |r| Ok((r.get(0)?, (r.get(1)?, (r.get(2)?, r.get(3)?)))))?;
+    let all: Vec<(i64, (i64, Span))> = all.collect::<Result<_, _>>()?;
     let mut clear = conn.prepare_cached("DELETE FROM dirty_live WHERE series = ?1")?;
-    spans.keys().try_for_each(|series| clear.execute([series]).map(drop))?;
-    Ok(spans)
+    let mut read = 0;
+    for family in all.chunk_by(|a, b| a.0 == b.0) {
+        let of_family: Spans = family.iter().map(|(_, span)| *span).collect();
+        read += 1 + spans(conn, minutes, &of_family, now)?;
+        of_family.keys().try_for_each(|series| clear.execute([series]).map(drop))?;
+        if read >= most {
+            break;
+        }
+    }
+    Ok(read)
 }
 
-/// Fold every bucket that these spans can have changed.
-pub(in crate::store) fn spans(conn: &Connection, spans: &Spans, now: Time) -> rusqlite::Result<()> {
-    let mut families: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+/// Fold every bucket that these spans can have changed; gives how many points that took.
+pub(in crate::store) fn spans(conn: &Connection, minutes: &mut Minutes, spans: &Spans, now: Time) -> rusqlite::Result<usize> {
+    let mut families: BTreeMap<i64, (i64, i64, i64)> = BTreeMap::new();
     let mut find = conn.prepare_cached("SELECT family FROM series WHERE id = ?1")?;
     for (series, (since, till)) in spans {
         let family: i64 = find.query_row([series], |r| r.get(0))?;
-        let span = families.entry(family).or_insert((*since, *till));
-        *span = (span.0.min(*since), span.1.max(*till));
+        let span = families.entry(family).or_insert((*since, *till, *series));
+        *span = (span.0.min(*since), span.1.max(*till), *series);
     }
-    let announced = announced(conn)?;
     let kept: Option<i64> = crate::store::meta(conn, "minutes_since")?.and_then(|since| since.parse().ok());
     let minutes_from = floor(millis(now) - MINUTES_KEPT, HOUR).max(kept.unwrap_or(i64::MIN));
-    if families.values().any(|(since, _)| *since < minutes_from) && kept.is_none_or(|kept| kept < minutes_from) {
+    if families.values().any(|(since, ..)| *since < minutes_from) && kept.is_none_or(|kept| kept < minutes_from) {
         // Whoever reads is told that what is older is in hours only.
         crate::store::set_meta(conn, "minutes_since", &minutes_from.to_string())?;
     }
-    for (id, (since, till)) in families {
+    let mut maintenance = None;
+    let mut read = 0;
+    for (id, (since, till, series)) in families {
         let json: String = conn.prepare_cached("SELECT ident FROM family WHERE id = ?1")?.query_row([id], |r| r.get(0))?;
         let ident = Ident::parse(&json)?;
         let mut one = Family { conn, id, latency: None, minutes_from, announced: Vec::new(), ident };
-        one.announced =
-            announced.iter().filter(|(service, _)| service.is_none() || *service == one.ident.service).map(|(_, w)| *w).collect();
+        if since >= minutes_from
+            && let Some(minute) = minutes.since(series, since)
+        {
+            one.put_down(minute)?;
+            continue;
+        }
         if one.ident.is_probe() {
+            let all = match &mut maintenance {
+                Some(known) => known,
+                unknown => unknown.insert(announced(conn)?),
+            };
+            one.announced = all.iter().filter(|(service, _)| service.is_none() || *service == one.ident.service).map(|(_, w)| *w).collect();
             let latency = Ident { metric: PROBE_LATENCY.to_owned(), ..one.ident.clone() };
             one.latency = Some(family(conn, &latency)?);
         }
-        one.fold(since, till)?;
+        read += one.fold(since, till)?;
+        minutes.folded(series);
     }
-    Ok(())
+    Ok(read)
 }
 
 /// Announced maintenance: of a service, or of all.
@@ -157,7 +182,8 @@ fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
 }
 
 impl Family<'_> {
-    fn fold(&self, since: i64, mut till: i64) -> rusqlite::Result<()> {
+    /// From the points; gives how many there were.
+    fn fold(&self, since: i64, mut till: i64) -> rusqlite::Result<usize> {
         // Hours that are folded from points need all of theirs.
         let from = if since < self.minutes_from { floor(since, HOUR) } else { floor(since, MINUTE) };
         let points = self.load(from, till + HOUR)?;
@@ -180,12 +206,52 @@ impl Family<'_> {
             }
             start += size;
         }
+        self.hours(&hours)?;
+        Ok(points.len())
+    }
+
+    /// From the sums so far of the minute that is written to.
+    fn put_down(&self, minute: &mut Minute) -> rusqlite::Result<()> {
+        let hour = floor(minute.start, HOUR);
+        let mut ended = BTreeSet::new();
+        for (start, sums) in minute.ended.drain(..) {
+            self.put(self.id, MINUTE, start, &sums)?;
+            ended.insert(floor(start, HOUR));
+            minute.before = None;
+        }
+        ended.remove(&hour);
+        self.hours(&ended)?;
+        if minute.before.is_none() {
+            if self.sealed(HOUR, hour)? {
+                return Ok(());
+            }
+            let (day, metric) = (floor(hour, DAY), &self.ident.metric);
+            minute.before = Some(Before {
+                hour: self.sum(self.id, metric, MINUTE, (hour, minute.start))?,
+                day: if self.sealed(DAY, day)? { None } else { Some(self.sum(self.id, metric, HOUR, (day, hour))?) },
+            });
+        }
+        let Some(before) = &minute.before else { return Ok(()) };
+        // The same sums in the same order as from the file, for there is nothing after this minute.
+        let mut sums = before.hour.clone();
+        sums.absorb(&self.ident.metric, &minute.sums);
+        self.put(self.id, MINUTE, minute.start, &minute.sums)?;
+        self.put(self.id, HOUR, hour, &sums)?;
+        if let Some(mut day) = before.day.clone() {
+            day.absorb(&self.ident.metric, &sums);
+            self.put(self.id, DAY, floor(hour, DAY), &day)?;
+        }
+        Ok(())
+    }
+
+    /// These hours from their minutes, and their days from their hours.
+    fn hours(&self, hours: &BTreeSet<i64>) -> rusqlite::Result<()> {
         let mut days = BTreeSet::new();
         for hour in hours {
-            if hour >= self.minutes_from {
-                self.coarsen(MINUTE, HOUR, hour)?;
+            if *hour >= self.minutes_from {
+                self.coarsen(MINUTE, HOUR, *hour)?;
             }
-            days.insert(floor(hour, DAY));
+            days.insert(floor(*hour, DAY));
         }
         days.into_iter().try_for_each(|day| self.coarsen(HOUR, DAY, day))
     }
@@ -277,18 +343,23 @@ impl Family<'_> {
         }
         for (id, metric) in [(Some(self.id), self.ident.metric.as_str()), (self.latency, PROBE_LATENCY)] {
             let Some(id) = id else { continue };
-            let mut find = self
-                .conn
-                .prepare_cached("SELECT body FROM bucket WHERE size = ?1 AND family = ?2 AND start >= ?3 AND start < ?4 ORDER BY start")?;
-            let mut rows = find.query(params![from, id, start, start + to])?;
-            let mut sums = Sums::default();
-            while let Some(r) = rows.next()? {
-                let finer = sums::unpack(r.get_ref(0)?.as_blob()?).ok_or_else(|| crate::store::read::damaged("bucket"))?;
-                sums.absorb(metric, &finer);
-            }
-            self.put(id, to, start, &sums)?;
+            self.put(id, to, start, &self.sum(id, metric, from, (start, start + to))?)?;
         }
         Ok(())
+    }
+
+    /// What the buckets of a size hold together, in order of time.
+    fn sum(&self, id: i64, metric: &str, size: i64, (from, to): (i64, i64)) -> rusqlite::Result<Sums> {
+        let mut find = self
+            .conn
+            .prepare_cached("SELECT body FROM bucket WHERE size = ?1 AND family = ?2 AND start >= ?3 AND start < ?4 ORDER BY start")?;
+        let mut rows = find.query(params![size, id, from, to])?;
+        let mut sums = Sums::default();
+        while let Some(r) = rows.next()? {
+            let finer = sums::unpack(r.get_ref(0)?.as_blob()?).ok_or_else(|| crate::store::read::damaged("bucket"))?;
+            sums.absorb(metric, &finer);
+        }
+        Ok(sums)
     }
 
     fn put(&self, id: i64, size: i64, start: i64, sums: &Sums) -> rusqlite::Result<()> {
