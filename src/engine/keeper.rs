@@ -214,6 +214,8 @@ impl Keeper {
             .map(|_| ())
             .map_err(|e| format!("not stored: {e}"));
         self.tell(result.as_ref().err());
+        // The next batch is read once this one is acknowledged: there is room for one of them.
+        drop(incoming);
         for ack in acks {
             let _ = ack.send(result.clone());
         }

@@ -91,7 +91,7 @@ pub(super) struct Room {
 }
 
 /// Usually.
-pub(super) const USUAL: Room = Room { cache: -12_000, log_pages: 4_000 };
+pub(super) const USUAL: Room = Room { cache: -6_000, log_pages: 4_000 };
 /// While history streams in: every batch touches most pages of the indices, which are then written to the file once for
 /// several batches.
 pub(super) const LARGE: Room = Room { cache: -96_000, log_pages: 16_000 };
@@ -128,7 +128,7 @@ fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
 fn read_pragmas(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
-    conn.pragma_update(None, "cache_size", -8_000)?;
+    conn.pragma_update(None, "cache_size", -4_000)?;
     keep_statements(conn)
 }
 

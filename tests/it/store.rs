@@ -218,6 +218,27 @@ fn a_few_hours_of_long_ago_are_answered_by_their_hours() {
 }
 
 #[test]
+fn long_histories_of_any_density_are_folded_whole() {
+    // Every five seconds for two days, and once a day for a year, each as what a day was.
+    for (step_s, many, window_s, to) in [(5, 35_000, 5.0, "2026-03-03T00:36:40Z"), (86_400, 300, 86_400.0, "2026-12-26T00:00:00Z")] {
+        let p = place();
+        let mut store = Store::open(&p.path).unwrap();
+        let points = (1..=many).map(|n| {
+            let mut r =
+                sample("requests", SampleKind::CounterDelta, at("2026-03-01T00:00:00Z").timestamp_millis() + n * step_s * 1000, 1.0);
+            let Body::Sample(body) = &mut r.body else { unreachable!() };
+            body.window_s = window_s;
+            r
+        });
+        let (roster, rules, now) = (Roster::default(), Rules::default(), at("2026-12-31T00:00:00Z"));
+        store.commit(&batch(points.collect()), &roster, &rules, now, false).unwrap();
+        settle(&mut store, "2026-12-31T00:00:00Z");
+        let all: f64 = live(&store, "requests", "2026-03-01T00:00:00Z", to).iter().map(|b| b.a).sum();
+        assert_eq!(all, many as f64, "every {step_s} s");
+    }
+}
+
+#[test]
 fn repeated_and_late_points_are_counted_once_at_every_resolution() {
     let p = place();
     let mut store = Store::open(&p.path).unwrap();

@@ -22,6 +22,9 @@ use crate::{
 /// Minutes older than this are not worth folding: only their hours are kept.
 const MINUTES_KEPT: i64 = 48 * HOUR;
 
+/// Points folded in one go.
+const POINTS_AT_ONCE: i64 = 10_000;
+
 /// No point reaches further than this into its past or future.
 const LONGEST_REACH: i64 = 2 * DAY;
 
@@ -97,7 +100,9 @@ pub(in crate::store) fn spans(conn: &Connection, minutes: &mut Minutes, spans: &
             let latency = Ident { metric: PROBE_LATENCY.to_owned(), ..one.ident.clone() };
             one.latency = Some(family(conn, &latency)?);
         }
-        read += one.fold(since, till)?;
+        for (since, till) in one.pieces(since, till)? {
+            read += one.fold(since, till)?;
+        }
         minutes.folded(series);
     }
     Ok(read)
@@ -182,11 +187,30 @@ fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
 }
 
 impl Family<'_> {
+    /// A span cut so that each piece has about as many points as may be in memory at once.
+    fn pieces(&self, since: i64, till: i64) -> rusqlite::Result<Vec<Span>> {
+        let mut count = self
+            .conn
+            .prepare_cached("SELECT count(*) FROM series s JOIN raw r ON r.series = s.id WHERE s.family = ?1 AND r.ts BETWEEN ?2 AND ?3")?;
+        let points: i64 = count.query_row(params![self.id, since, till], |r| r.get(0))?;
+        let length = ((till - since) / (points / POINTS_AT_ONCE + 1)).max(HOUR);
+        let mut pieces = Vec::new();
+        let mut from = since;
+        while from <= till {
+            // Seams lie on whole hours, which are folded whole.
+            let next = floor(from + length, HOUR).max(from + 1);
+            pieces.push((from, till.min(next - 1)));
+            from = next;
+        }
+        Ok(pieces)
+    }
+
     /// From the points; gives how many there were.
     fn fold(&self, since: i64, mut till: i64) -> rusqlite::Result<usize> {
         // Hours that are folded from points need all of theirs.
         let from = if since < self.minutes_from { floor(since, HOUR) } else { floor(since, MINUTE) };
-        let points = self.load(from, till + HOUR)?;
+        let to = till + HOUR;
+        let points = self.load(from, to + self.reached_back(to)?)?;
         let reach = points.reach();
         if let Points::Samples(all) = &points
             && all.first().is_some_and(|(_, s)| s.sample_kind == SampleKind::CounterCum || s.start_ts.is_some())
@@ -315,6 +339,21 @@ impl Family<'_> {
         let point: Point = body.and_then(|b| pack::read(&b).ok()).unwrap_or_default();
         let probe = Probe { interval_s: point.interval_s, ..Probe::default() };
         Ok(ProbePoint::of(from_millis(from), &probe).reach().num_milliseconds().clamp(0, LONGEST_REACH))
+    }
+
+    /// How far before its own time the next sample of the series belongs: half of what it covers.
+    fn reached_back(&self, after: i64) -> rusqlite::Result<i64> {
+        if self.ident.is_probe() {
+            return Ok(0);
+        }
+        let mut find = self.conn.prepare_cached(
+            "SELECT r.body FROM series s JOIN raw r ON r.series = s.id WHERE s.family = ?1 AND r.ts > ?2 AND r.deleted = 0 ORDER BY r.ts LIMIT 1",
+        )?;
+        let body: Option<Vec<u8>> = find.query_row(params![self.id, after], |r| r.get(0)).optional()?;
+        let point: Point = body.and_then(|b| pack::read(&b).ok()).unwrap_or_default();
+        let next = from_millis(after);
+        let sample = point.sample(&Sample::default());
+        Ok((next - crate::kpi::live::sample_at(next, &sample)).num_milliseconds().clamp(0, LONGEST_REACH))
     }
 
     fn fold_one(&self, points: &Points, near: std::ops::Range<usize>, size: i64, start: i64) -> rusqlite::Result<()> {
