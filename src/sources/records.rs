@@ -58,6 +58,8 @@ const FEEDS: [RecordKind; RecordKind::ALL.len() + 1] = {
 
 /// Most bytes taken in by one poll; the rest follows in the next, at once.
 const STEP_BYTES: u64 = 1 << 20;
+/// Records there is room for before there is need of it.
+const MOST_RESERVED: usize = 8_192;
 /// Bytes before the place of reading that must still be the same.
 const TAIL: u64 = 256;
 
@@ -216,7 +218,13 @@ fn advance(source: &str, file: &FoundFile, place: &mut Place, budget: &mut u64, 
             break; // a last line that is still being written: no part of an object is an object
         }
         match record {
-            Ok(Some(record)) => records.push(record),
+            Ok(Some(record)) => {
+                if records.is_empty() {
+                    // Room for lines like the first: growing step by step would hold most of them twice.
+                    records.reserve(usize::try_from(*budget / got).unwrap_or_default().min(MOST_RESERVED));
+                }
+                records.push(record);
+            }
             Ok(None) => {}
             Err(fault) => place.faults.add(|| format!("{}:{}: {fault}", file.name, place.line + 1)),
         }
