@@ -30,11 +30,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-pub use crate::domain::target::Target;
-use crate::{
-    analysis::burn::{Least, Rule},
-    domain::{Decimal, defined::Catalogue, team::Roster, window::Tz},
-};
+use crate::domain::{Decimal, care::Care, defined::Catalogue, objective::Objective, slo::Slo, team::Roster, window::Tz};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -54,13 +50,13 @@ pub struct Config {
     /// Sources in file order.
     pub sources: Vec<SourceConfig>,
     /// Per metric id: target and care.
-    pub kpis: BTreeMap<String, KpiConfig>,
+    pub kpis: BTreeMap<String, Care>,
     /// The metrics there are: built in, and of `[[metric]]` blocks.
     pub catalogue: Catalogue,
-    /// Service level objectives, in file order.
-    pub slos: Vec<SloConfig>,
+    /// Service level objectives, in file order; one of a team has no services yet.
+    pub slos: Vec<Slo>,
     /// Objectives, in file order.
-    pub objectives: Vec<ObjectiveConfig>,
+    pub objectives: Vec<Objective>,
     /// Exchange rates: (currency, `YYYY-MM`) → units of reporting currency.
     pub fx: BTreeMap<(String, String), Decimal>,
     /// Tag keys and shared pools of cost allocation.
@@ -163,137 +159,6 @@ pub struct OwnKeys {
     pub span: std::ops::Range<usize>,
     /// Directory that relative paths are relative to.
     pub dir: PathBuf,
-}
-
-/// `[kpi.<id>]`: target and care of one metric.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct KpiConfig {
-    /// `< 10%`, `>= 99.9%`, `< 24h`, parsed.
-    pub target: Option<Target>,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// What it informs.
-    pub decision: Option<String>,
-    /// Review period.
-    pub review_every: Option<Duration>,
-    /// Day of the last review.
-    pub reviewed: Option<chrono::NaiveDate>,
-    /// Department that champions it.
-    pub champion: Option<String>,
-    /// Who looks at it: of [`AUDIENCES`](crate::domain::metric::AUDIENCES).
-    pub audience: Vec<String>,
-    /// Balanced Scorecard: of [`PERSPECTIVES`](crate::domain::metric::PERSPECTIVES).
-    pub perspective: Option<String>,
-    /// The one metric above all.
-    pub north_star: bool,
-    /// A frozen value to compare with.
-    pub baseline: Option<BaselineConfig>,
-}
-
-/// A frozen value of a metric, in its unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BaselineConfig {
-    /// The value.
-    pub value: f64,
-    /// Sample behind it.
-    pub n: Option<u64>,
-    /// First day of its window.
-    pub from: Option<chrono::NaiveDate>,
-    /// First day after it.
-    pub to: Option<chrono::NaiveDate>,
-    /// When it was frozen.
-    pub frozen: Option<chrono::NaiveDate>,
-}
-
-/// `[[slo]]`: how good a service must be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SloConfig {
-    /// Unique name.
-    pub name: String,
-    /// Of which services, added up; empty when a team is named.
-    pub services: Vec<String>,
-    /// Of every service of this team.
-    pub team: Option<String>,
-    /// One of [`SLIS`].
-    pub sli: String,
-    /// Share of good, more than 0 and less than 1.
-    pub target: f64,
-    /// Over which time.
-    pub window: SloWindow,
-    /// Zone of a calendar window.
-    pub zone: Tz,
-    /// For `latency`: slower is bad.
-    pub threshold: Option<Duration>,
-    /// How the budget is counted.
-    pub method: SloMethod,
-    /// Alerts; empty means the usual ones for the window.
-    pub alerts: Vec<Rule>,
-    /// Fewest events for an alert, and bad ones among them.
-    pub least: Least,
-    /// Where it is written: file and line, or file and document.
-    pub from: String,
-    /// What is allowed but hardly meant.
-    pub warnings: Vec<String>,
-}
-
-/// Over which time a budget is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SloWindow {
-    /// The last so long.
-    Rolling(Duration),
-    /// Since the first of the month.
-    Month,
-    /// Since Monday.
-    Week,
-    /// Since the first day of the quarter.
-    Quarter,
-}
-
-/// How a budget is counted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SloMethod {
-    /// By events.
-    Occurrences,
-    /// By slices that are good or bad as a whole.
-    Timeslices {
-        /// Length of a slice.
-        slice: Duration,
-        /// Share of good that makes one good.
-        target: f64,
-    },
-    /// By slices that count their share of good.
-    RatioTimeslices {
-        /// Length of a slice.
-        slice: Duration,
-    },
-}
-
-/// `[[objective]]` with its key results.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ObjectiveConfig {
-    /// Unique name.
-    pub name: String,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// How it is measured.
-    pub key_results: Vec<KeyResultConfig>,
-}
-
-/// One key result, in the metric's unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KeyResultConfig {
-    /// Metric id.
-    pub metric: &'static str,
-    /// Only of this team.
-    pub team: Option<String>,
-    /// Where it started.
-    pub from: f64,
-    /// Where it should be.
-    pub to: f64,
-    /// Since when; absent: 90 days before it is due.
-    pub since: Option<chrono::NaiveDate>,
-    /// By when.
-    pub due: chrono::NaiveDate,
 }
 
 /// Where and how long things are kept.

@@ -3,12 +3,15 @@
 //! Must not: do I/O, read a clock, know tokio, ratatui or a storage format. Everything here is plain data
 //! and pure functions on it.
 
+pub mod care;
 pub mod defined;
 pub mod health;
 pub(crate) mod instant;
 pub mod metric;
+pub mod objective;
 pub mod person;
 pub mod record;
+pub mod slo;
 pub mod target;
 pub mod team;
 pub mod text;

@@ -3,7 +3,7 @@
 //! Ratios are compared with `factor * budget`, not rounded burn rates; exactly at a threshold does not fire. What cannot be
 //! computed is refused with a reason, never clamped.
 
-use std::borrow::Cow;
+use crate::domain::slo::{Least, Rule, Slo};
 
 /// Slack for decimals that binary cannot hold: a threshold met exactly must not fire.
 const SLACK: f64 = 1e-9;
@@ -69,12 +69,6 @@ pub fn burn_rate(target: f64, bad: f64, total: f64) -> Result<f64, Refused> {
     if total > 0.0 { Ok(bad / total / budget) } else { Err(Refused::NoData) }
 }
 
-/// Burn rate at which this share of the budget of a period is spent within a window.
-#[must_use]
-pub fn factor(share: f64, period_s: f64, window_s: f64) -> f64 {
-    share * period_s / window_s
-}
-
 /// Seconds until nothing is left at this burn rate; 0 when nothing is, `None` when it does not burn.
 #[must_use]
 pub fn exhausted_in_s(remaining: f64, period_s: f64, burn: f64) -> Option<f64> {
@@ -92,37 +86,6 @@ pub fn timeslice_budget_s(target: f64, window_s: f64) -> f64 {
 #[must_use]
 pub fn ratio_slice_budget_s(target: f64, window_s: f64, base: f64, attack: f64) -> Option<f64> {
     (base > attack).then(|| ((base - target) * window_s / (base - attack)).clamp(0.0, window_s))
-}
-
-/// A multi-window burn-rate alert.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// `page_fast`, …; what begins with `page` wakes someone, the rest opens a ticket.
-    pub name: Cow<'static, str>,
-    /// Share of the period's budget that is spent when it fires.
-    pub share: f64,
-    /// Long window: significance.
-    pub long_s: f64,
-    /// Short window: reset.
-    pub short_s: f64,
-}
-
-impl Rule {
-    const fn new(name: &'static str, share: f64, long_s: f64, short_s: f64) -> Self {
-        Self { name: Cow::Borrowed(name), share, long_s, short_s }
-    }
-
-    /// It wakes someone.
-    #[must_use]
-    pub fn pages(&self) -> bool {
-        self.name.starts_with("page")
-    }
-
-    /// Its burn-rate threshold for a period.
-    #[must_use]
-    pub fn factor(&self, period_s: f64) -> f64 {
-        factor(self.share, period_s, self.long_s)
-    }
 }
 
 const HOUR: f64 = 3600.0;
@@ -149,19 +112,10 @@ pub fn profile(period_s: f64) -> &'static [Rule; 4] {
     if period_s < 14.0 * 24.0 * HOUR { &WEEKLY } else { &MONTHLY }
 }
 
-/// Fewest events of the long window for an alert.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Least {
-    /// Valid events.
-    pub events: f64,
-    /// Bad ones among them.
-    pub bad: f64,
-}
-
-impl Default for Least {
-    fn default() -> Self {
-        Self { events: 10.0, bad: 2.0 }
-    }
+/// The alerts of an objective for a period of this length, seconds: its own, else the usual ones.
+#[must_use]
+pub fn rules(slo: &Slo, period_s: f64) -> Vec<Rule> {
+    if slo.rules.is_empty() { profile(period_s).to_vec() } else { slo.rules.clone() }
 }
 
 /// State of one alert.

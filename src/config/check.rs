@@ -13,8 +13,7 @@ use toml::{
 };
 
 use super::{
-    AllocationConfig, BaselineConfig, Config, Fault, KeyResultConfig, KpiConfig, ObjectiveConfig, OwnKeys, RulesConfig, SourceConfig,
-    StoreConfig, UiConfig,
+    AllocationConfig, Config, Fault, OwnKeys, RulesConfig, SourceConfig, StoreConfig, UiConfig,
     period::Period,
     raw::{self, Text},
     read::{self, Place},
@@ -22,8 +21,10 @@ use super::{
 };
 use crate::domain::{
     Decimal,
+    care::{Baseline, Care},
     defined::Catalogue,
     metric::{self, AUDIENCES, Metric, PERSPECTIVES},
+    objective::{KeyResult, Objective},
     window::Tz,
 };
 
@@ -143,7 +144,7 @@ impl<'a> Check<'a> {
         found
     }
 
-    fn kpis(&mut self, raw: &BTreeMap<Text, raw::Kpi>, currency: &str) -> BTreeMap<String, KpiConfig> {
+    fn kpis(&mut self, raw: &BTreeMap<Text, raw::Kpi>, currency: &str) -> BTreeMap<String, Care> {
         let mut out = BTreeMap::new();
         let mut north_star = None;
         let mut in_order: Vec<_> = raw.iter().collect();
@@ -154,11 +155,11 @@ impl<'a> Check<'a> {
                 .target
                 .as_ref()
                 .and_then(|text| target::parse(text.get_ref(), metric, currency).map_err(|why| self.fault(text.span().start, why)).ok());
-            let config = KpiConfig {
+            let care = Care {
                 target,
                 owner: kpi.owner.as_deref().map(crate::domain::text::clean),
                 decision: kpi.decision.as_deref().map(crate::domain::text::clean),
-                review_every: period(kpi.review_every),
+                review_every_days: period(kpi.review_every).map(|d| i64::try_from(d.as_secs() / 86_400).unwrap_or(i64::MAX)),
                 reviewed: self.day(kpi.reviewed.as_ref()),
                 champion: kpi.champion.as_deref().map(crate::domain::text::clean),
                 audience: kpi.audience.iter().map(|a| self.word_of("audience", a, &AUDIENCES)).collect(),
@@ -172,7 +173,7 @@ impl<'a> Check<'a> {
                     None => north_star = Some(metric.id),
                 }
             }
-            if out.insert(metric.id.to_owned(), config).is_some() {
+            if out.insert(metric.id.to_owned(), care).is_some() {
                 self.fault(id.span().start, format!("`{}` is another name of {}, which is configured already", id.get_ref(), metric.id));
             }
         }
@@ -205,9 +206,9 @@ impl<'a> Check<'a> {
         value
     }
 
-    fn baseline(&mut self, raw: &raw::Baseline, metric: &Metric, currency: &str) -> Option<BaselineConfig> {
+    fn baseline(&mut self, raw: &raw::Baseline, metric: &Metric, currency: &str) -> Option<Baseline> {
         let (from, to, frozen) = (self.day(raw.from.as_ref()), self.day(raw.to.as_ref()), self.day(raw.frozen.as_ref()));
-        Some(BaselineConfig { value: self.value(&raw.value, metric, currency)?, n: raw.n, from, to, frozen })
+        Some(Baseline { value: self.value(&raw.value, metric, currency)?, n: raw.n, from, to, frozen })
     }
 
     fn rules(&mut self, raw: &raw::Rules, cost: &raw::Cost) -> RulesConfig {
@@ -245,10 +246,10 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn objectives(&mut self, raw: &[raw::Objective], named: &Named, currency: &str) -> Vec<ObjectiveConfig> {
+    fn objectives(&mut self, raw: &[raw::Objective], named: &Named, currency: &str) -> Vec<Objective> {
         self.unique("objective", raw.iter().map(|o| &o.name));
         raw.iter()
-            .map(|o| ObjectiveConfig {
+            .map(|o| Objective {
                 name: crate::domain::text::clean(o.name.get_ref()),
                 owner: o.owner.as_deref().map(crate::domain::text::clean),
                 key_results: o.key_results.iter().filter_map(|k| self.key_result(k, named, currency)).collect(),
@@ -256,7 +257,7 @@ impl<'a> Check<'a> {
             .collect()
     }
 
-    fn key_result(&mut self, raw: &raw::KeyResult, named: &Named, currency: &str) -> Option<KeyResultConfig> {
+    fn key_result(&mut self, raw: &raw::KeyResult, named: &Named, currency: &str) -> Option<KeyResult> {
         if let Some(team) = &raw.team {
             self.known_team(team, named);
         }
@@ -269,7 +270,7 @@ impl<'a> Check<'a> {
             self.fault(raw.due.span().start, format!("due {due} is not after {since}, when it begins"));
         }
         let team = raw.team.as_ref().map(|t| t.get_ref().clone());
-        Some(KeyResultConfig { metric: metric.id, team, from: from?, to: to?, since, due: due? })
+        Some(KeyResult { metric: metric.id, team, from: from?, to: to?, since, due: due? })
     }
 
     fn fx(&mut self, cost: &raw::Cost) -> BTreeMap<(String, String), Decimal> {

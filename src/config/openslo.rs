@@ -9,15 +9,19 @@ use std::{io::Read, path::Path, time::Duration};
 use saphyr::{LoadableYamlNode, MarkedYaml};
 
 use super::{
-    Fault, SloConfig, SloMethod, SloWindow,
+    Fault,
     check::{Check, Named},
     period, raw,
     read::unknown,
-    slo::{SLIS, judge},
+    slo::{self, SLIS, judge},
 };
 use crate::{
-    analysis::burn::{self, Least},
-    domain::{text::clean, window::Tz},
+    analysis::burn,
+    domain::{
+        slo::{Least, Method, Period, Slo},
+        text::clean,
+        window::Tz,
+    },
 };
 
 /// A larger file is not read.
@@ -44,7 +48,7 @@ struct Setting<'a> {
 
 impl Check<'_> {
     /// The objectives of the files a pattern means.
-    pub(super) fn openslo(&mut self, pattern: &raw::Text, named: &Named, zone: Tz, keep_minutes: Duration) -> Vec<SloConfig> {
+    pub(super) fn openslo(&mut self, pattern: &raw::Text, named: &Named, zone: Tz, keep_minutes: Duration) -> Vec<Slo> {
         let at = pattern.span().start;
         let files = match files(self.dir, pattern.get_ref()) {
             Ok(files) => files,
@@ -131,7 +135,7 @@ impl File<'_> {
         });
     }
 
-    fn slos(&mut self, text: &str, setting: &Setting<'_>) -> Vec<SloConfig> {
+    fn slos(&mut self, text: &str, setting: &Setting<'_>) -> Vec<Slo> {
         let documents = match Node::load_from_str(text) {
             Ok(documents) => documents,
             Err(error) => {
@@ -160,7 +164,7 @@ impl File<'_> {
     }
 
     /// One objective of each entry of `objectives`; `None` after a fault.
-    fn document(&mut self, document: &Node<'_>, n: usize, all: &[Node<'_>], setting: &Setting<'_>) -> Option<Vec<SloConfig>> {
+    fn document(&mut self, document: &Node<'_>, n: usize, all: &[Node<'_>], setting: &Setting<'_>) -> Option<Vec<Slo>> {
         let version = text_of(document, "apiVersion").unwrap_or_default();
         if version != "openslo/v1" {
             self.fault(document, n, &format!("apiVersion `{}` is not read; expected `openslo/v1`", clean(version)));
@@ -184,11 +188,7 @@ impl File<'_> {
             self.fault(metadata, n, &why);
             return None;
         };
-        let (sli_node, sli) = sli;
-        if !SLIS.contains(&sli.as_str()) {
-            self.fault(sli_node, n, &unknown("indicator", &sli, &SLIS));
-            return None;
-        }
+        let (sli_node, word) = sli;
         let threshold = match said.value(THRESHOLD) {
             Some((node, text)) => match period::parse(&text) {
                 Ok(length) => Some(length),
@@ -197,7 +197,7 @@ impl File<'_> {
                     return None;
                 }
             },
-            None if sli == "latency" => {
+            None if word == "latency" => {
                 let why =
                     format!("`metadata.annotations.\"{THRESHOLD}\"` is missing: from where on is a request too slow, as in \"300ms\"?");
                 self.fault(metadata, n, &why);
@@ -205,8 +205,12 @@ impl File<'_> {
             }
             None => None,
         };
+        let Some(sli) = slo::sli(&word, threshold) else {
+            self.fault(sli_node, n, &unknown("indicator", &word, &SLIS));
+            return None;
+        };
         let mut warnings = Vec::new();
-        let (window, zone) = self.window(spec, n, setting.zone, &mut warnings)?;
+        let (period, zone) = self.window(spec, n, setting.zone, &mut warnings)?;
         let method = self.needed(spec, "budgetingMethod", "spec.", n)?;
         let objectives = self.needed(spec, "objectives", "spec.", n)?;
         let list = objectives.data.as_sequence().map_or(&[][..], Vec::as_slice);
@@ -223,17 +227,16 @@ impl File<'_> {
                 (_, Some(own)) => format!("{name}: {own}"),
                 (_, None) => format!("{name} {}", i + 1),
             };
-            let mut slo = SloConfig {
+            let mut slo = Slo {
                 name,
                 services: vec![service_name.clone()],
                 team: None,
-                sli: sli.clone(),
+                sli,
                 target,
-                window,
+                period,
                 zone,
-                threshold,
                 method,
-                alerts: Vec::new(),
+                rules: Vec::new(),
                 least: Least::default(),
                 from: format!("{}, document {n}", self.name),
                 warnings: warnings.clone(),
@@ -268,10 +271,10 @@ impl File<'_> {
         target
     }
 
-    fn method(&mut self, method: &Node<'_>, objective: &Node<'_>, n: usize, target: f64) -> Option<SloMethod> {
+    fn method(&mut self, method: &Node<'_>, objective: &Node<'_>, n: usize, target: f64) -> Option<Method> {
         let word = method.data.as_str().unwrap_or_default();
         if word == "Occurrences" {
-            return Some(SloMethod::Occurrences);
+            return Some(Method::Occurrences);
         }
         if !["Timeslices", "RatioTimeslices"].contains(&word) {
             self.fault(method, n, &unknown("budgetingMethod", word, &["Occurrences", "Timeslices", "RatioTimeslices"]));
@@ -289,7 +292,7 @@ impl File<'_> {
             return None;
         };
         if word == "RatioTimeslices" {
-            return Some(SloMethod::RatioTimeslices { slice });
+            return Some(Method::RatioTimeslices { slice_s: slice.as_secs_f64() });
         }
         let share = match objective.data.as_mapping_get("timeSliceTarget") {
             Some(node) => number(node).filter(|t| *t > 0.0 && *t <= 1.0).or_else(|| {
@@ -298,10 +301,10 @@ impl File<'_> {
             })?,
             None => target,
         };
-        Some(SloMethod::Timeslices { slice, target: share })
+        Some(Method::Timeslices { slice_s: slice.as_secs_f64(), target: share })
     }
 
-    fn window(&mut self, spec: &Node<'_>, n: usize, zone: Tz, warnings: &mut Vec<String>) -> Option<(SloWindow, Tz)> {
+    fn window(&mut self, spec: &Node<'_>, n: usize, zone: Tz, warnings: &mut Vec<String>) -> Option<(Period, Tz)> {
         let windows = self.needed(spec, "timeWindow", "spec.", n)?;
         let Some([window]) = windows.data.as_sequence().map(Vec::as_slice) else {
             self.fault(windows, n, "`spec.timeWindow` needs exactly one window");
@@ -311,7 +314,7 @@ impl File<'_> {
         let duration = node.data.as_str().unwrap_or_default();
         let Some(calendar) = window.data.as_mapping_get("calendar") else {
             return match shorthand(duration) {
-                Ok(length) => Some((SloWindow::Rolling(length), zone)),
+                Ok(length) => Some((slo::rolling(length), zone)),
                 Err(why) => {
                     self.fault(node, n, &why);
                     None
@@ -319,9 +322,9 @@ impl File<'_> {
             };
         };
         let period = match duration {
-            "1w" | "7d" => SloWindow::Week,
-            "1M" => SloWindow::Month,
-            "1Q" | "3M" => SloWindow::Quarter,
+            "1w" | "7d" => Period::Week,
+            "1M" => Period::Month,
+            "1Q" | "3M" => Period::Quarter,
             _ => {
                 self.fault(node, n, &format!("`{}` is no calendar window here; expected 1w, 1M or 1Q", clean(duration)));
                 return None;

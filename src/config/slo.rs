@@ -8,14 +8,18 @@ use std::{borrow::Cow, time::Duration};
 use toml::Spanned;
 
 use super::{
-    SloConfig, SloMethod, SloWindow,
     check::{Check, Named, period},
     raw::{self, AlertProfile, Text},
     target,
 };
 use crate::{
-    analysis::burn::{self, Least, Rule},
-    domain::{metric::Unit, text::clean, window::Tz},
+    analysis::burn,
+    domain::{
+        metric::Unit,
+        slo::{Least, Method, Period, Rule, Sli, Slo},
+        text::clean,
+        window::Tz,
+    },
 };
 
 /// Words of `slo.sli`.
@@ -32,9 +36,9 @@ const DAY_S: f64 = 86_400.0;
 const LEAST_FACTOR: f64 = 0.9;
 
 impl Check<'_> {
-    pub(super) fn slos(&mut self, raw: &[Spanned<raw::Slo>], named: &Named, zone: Tz, keep_minutes: Duration) -> Vec<SloConfig> {
+    pub(super) fn slos(&mut self, raw: &[Spanned<raw::Slo>], named: &Named, zone: Tz, keep_minutes: Duration) -> Vec<Slo> {
         self.unique("SLO", raw.iter().filter_map(|s| s.get_ref().name.as_ref()));
-        let mut out: Vec<SloConfig> = Vec::new();
+        let mut out: Vec<Slo> = Vec::new();
         for slo in raw {
             let at = slo.span().start;
             let slo = slo.get_ref();
@@ -59,7 +63,7 @@ impl Check<'_> {
         out
     }
 
-    fn slo(&mut self, raw: &raw::Slo, at: usize, named: &Named, zone: Tz, keep_minutes: Duration) -> Option<SloConfig> {
+    fn slo(&mut self, raw: &raw::Slo, at: usize, named: &Named, zone: Tz, keep_minutes: Duration) -> Option<Slo> {
         let services: Vec<&Text> = raw.service.iter().chain(&raw.services).collect();
         for service in &services {
             self.known_service(service, named);
@@ -81,8 +85,7 @@ impl Check<'_> {
         let method = self.method(raw, at);
         let alerts = self.alerts(raw.alert_profile.as_ref());
         let zone = if raw.timezone.is_some() { self.zone(raw.timezone.as_ref()) } else { zone };
-        let sli = raw.sli.as_ref()?;
-        self.one_of("indicator", sli, &SLIS);
+        let sli = self.sli(raw.sli.as_ref()?, period(raw.threshold));
         let share = self.share(raw.target.as_ref()?)?;
         let least = Least::default();
         let mut number = |given: &Option<Spanned<f64>>, usual: f64| match given {
@@ -94,17 +97,16 @@ impl Check<'_> {
             None => usual,
         };
         let least = Least { events: number(&raw.min_events, least.events), bad: number(&raw.min_bad, least.bad) };
-        let mut slo = SloConfig {
+        let mut slo = Slo {
             name: clean(raw.name.as_ref()?.get_ref()),
             services: services.iter().map(|s| s.get_ref().clone()).collect(),
             team: raw.team.as_ref().map(|t| t.get_ref().clone()),
-            sli: sli.get_ref().clone(),
+            sli,
             target: share,
-            window: window?,
+            period: window?,
             zone,
-            threshold: period(raw.threshold),
             method: method?,
-            alerts: alerts?,
+            rules: alerts?,
             least,
             from: format!("{}:{}", self.place.file, self.place.fault(at, "").line),
             warnings: Vec::new(),
@@ -116,13 +118,23 @@ impl Check<'_> {
                 "window" => raw.window.as_ref().map(Spanned::span).or(raw.calendar.as_ref().map(Spanned::span)),
                 "target" => raw.target.as_ref().map(Spanned::span),
                 "slice" => raw.slice.as_ref().map(Spanned::span),
-                "sli" => raw.sli.as_ref().map(Spanned::span),
                 "alert_profile" => raw.alert_profile.as_ref().map(Spanned::span),
                 _ => None,
             };
             self.fault(place.map_or(at, |span| span.start), message);
         }
         Some(slo)
+    }
+
+    /// What is counted; after a fault anything, for the other checks to go on.
+    fn sli(&mut self, word: &Text, threshold: Option<Duration>) -> Sli {
+        self.one_of("indicator", word, &SLIS);
+        sli(word.get_ref(), threshold).unwrap_or_else(|| {
+            if word.get_ref() == "latency" {
+                self.fault(word.span().start, "an SLO on latency needs `threshold`, as in \"300ms\"");
+            }
+            Sli::Requests
+        })
     }
 
     /// A share of good that leaves a budget.
@@ -136,9 +148,9 @@ impl Check<'_> {
         share
     }
 
-    fn slo_window(&mut self, raw: &raw::Slo, at: usize) -> Option<SloWindow> {
+    fn slo_window(&mut self, raw: &raw::Slo, at: usize) -> Option<Period> {
         match (&raw.window, &raw.calendar) {
-            (Some(window), None) => return Some(SloWindow::Rolling(window.get_ref().0)),
+            (Some(window), None) => return Some(rolling(window.get_ref().0)),
             (None, Some(word)) => {
                 self.one_of("calendar window", word, &CALENDARS);
                 return calendar(word.get_ref());
@@ -149,7 +161,7 @@ impl Check<'_> {
         None
     }
 
-    fn method(&mut self, raw: &raw::Slo, at: usize) -> Option<SloMethod> {
+    fn method(&mut self, raw: &raw::Slo, at: usize) -> Option<Method> {
         let word = raw.method.as_ref().map_or("occurrences", |m| m.get_ref().as_str());
         if let Some(method) = &raw.method {
             self.one_of("budgeting method", method, &METHODS);
@@ -165,16 +177,16 @@ impl Check<'_> {
             self.fault(raw.method.as_ref().map_or(at, |m| m.span().start), format!("`{word}` needs `slice`, as in \"1h\""));
         }
         match word {
-            "occurrences" => Some(SloMethod::Occurrences),
+            "occurrences" => Some(Method::Occurrences),
             "timeslices" => {
                 let text = raw.slice_target.as_ref().or(raw.target.as_ref())?;
                 let share = target::bound(text.get_ref().trim(), Unit::Ratio, "").filter(|t| *t > 0.0);
                 if share.is_none() {
                     self.fault(text.span().start, "expected the share of good that makes a slice good, such as \"99%\"");
                 }
-                Some(SloMethod::Timeslices { slice: slice?, target: share? })
+                Some(Method::Timeslices { slice_s: slice?.as_secs_f64(), target: share? })
             }
-            "ratio_timeslices" => Some(SloMethod::RatioTimeslices { slice: slice? }),
+            "ratio_timeslices" => Some(Method::RatioTimeslices { slice_s: slice?.as_secs_f64() }),
             _ => None,
         }
     }
@@ -214,35 +226,47 @@ impl Check<'_> {
     }
 }
 
-/// A calendar window by its word.
-pub(super) fn calendar(word: &str) -> Option<SloWindow> {
+/// What is counted, by its word; `None` for an unknown one, and for latency without a threshold.
+pub(super) fn sli(word: &str, threshold: Option<Duration>) -> Option<Sli> {
     match word {
-        "week" => Some(SloWindow::Week),
-        "month" => Some(SloWindow::Month),
-        "quarter" => Some(SloWindow::Quarter),
+        "requests" => Some(Sli::Requests),
+        "latency" => Some(Sli::Latency { threshold_s: threshold?.as_secs_f64() }),
+        "probe" => Some(Sli::Probe),
+        "incidents" => Some(Sli::Incidents),
+        _ => None,
+    }
+}
+
+/// The last so long.
+pub(super) fn rolling(length: Duration) -> Period {
+    Period::Rolling(i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 1_000_000))
+}
+
+/// A calendar window by its word.
+pub(super) fn calendar(word: &str) -> Option<Period> {
+    match word {
+        "week" => Some(Period::Week),
+        "month" => Some(Period::Month),
+        "quarter" => Some(Period::Quarter),
         _ => None,
     }
 }
 
 /// Shortest and longest length of a window, seconds.
-fn lengths(window: SloWindow) -> (f64, f64) {
+fn lengths(window: Period) -> (f64, f64) {
     match window {
-        SloWindow::Rolling(length) => (length.as_secs_f64(), length.as_secs_f64()),
-        SloWindow::Week => (7.0 * DAY_S, 7.0 * DAY_S),
-        SloWindow::Month => (28.0 * DAY_S, 31.0 * DAY_S),
-        SloWindow::Quarter => (90.0 * DAY_S, 92.0 * DAY_S),
+        Period::Rolling(s) => (s as f64, s as f64),
+        Period::Week => (7.0 * DAY_S, 7.0 * DAY_S),
+        Period::Month => (28.0 * DAY_S, 31.0 * DAY_S),
+        Period::Quarter => (90.0 * DAY_S, 92.0 * DAY_S),
     }
 }
 
 /// What an objective must not be, by key; and what is allowed but hardly meant.
-pub(super) fn judge(slo: &SloConfig, keep_minutes: Duration) -> (Vec<(&'static str, String)>, Vec<String>) {
+pub(super) fn judge(slo: &Slo, keep_minutes: Duration) -> (Vec<(&'static str, String)>, Vec<String>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    let (shortest, longest) = lengths(slo.window);
-    if slo.sli == "latency" && slo.threshold.is_none() {
-        faults.push(("sli", "an SLO on latency needs `threshold`, as in \"300ms\"".into()));
-    }
-    let usual = slo.alerts.is_empty();
-    let rules = if usual { burn::profile(shortest).to_vec() } else { slo.alerts.clone() };
+    let (shortest, longest) = lengths(slo.period);
+    let rules = burn::rules(slo, shortest);
     let longest_alert = rules.iter().max_by(|a, b| a.long_s.total_cmp(&b.long_s));
     if let Some(rule) = longest_alert.filter(|r| r.long_s > shortest) {
         let why = format!(
@@ -267,15 +291,16 @@ pub(super) fn judge(slo: &SloConfig, keep_minutes: Duration) -> (Vec<(&'static s
                 trimmed(at_most),
                 trimmed(budget * 100.0)
             );
-            faults.push((if usual { "target" } else { "alert_profile" }, why));
+            faults.push((if slo.rules.is_empty() { "target" } else { "alert_profile" }, why));
         } else if factor < LEAST_FACTOR {
             let why = format!("`{}` fires at {} times the budget: it opens tickets for spending on budget", rule.name, trimmed(factor));
             warnings.push(why);
         }
     }
-    if let SloMethod::Timeslices { slice, .. } | SloMethod::RatioTimeslices { slice } = slo.method {
-        let s = slice.as_secs();
-        let whole = slice.subsec_nanos() == 0 && s > 0;
+    if let Method::Timeslices { slice_s, .. } | Method::RatioTimeslices { slice_s } = slo.method {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length of time, whole seconds of it")]
+        let s = slice_s as u64;
+        let whole = slice_s.fract() == 0.0 && s > 0;
         let even = if s < HOUR_S {
             s.is_multiple_of(60) && HOUR_S.is_multiple_of(s)
         } else {
@@ -283,7 +308,7 @@ pub(super) fn judge(slo: &SloConfig, keep_minutes: Duration) -> (Vec<(&'static s
         };
         if !whole || !even {
             faults.push(("slice", "a slice must divide an hour into whole minutes, or a day into whole hours: 1m, 5m, 15m, 1h, 4h".into()));
-        } else if s < HOUR_S && slo.sli != "incidents" && keep_minutes.as_secs_f64() < longest {
+        } else if s < HOUR_S && slo.sli != Sli::Incidents && keep_minutes.as_secs_f64() < longest {
             let why = format!(
                 "slices of {} need every minute of the window; the store keeps them for {}: choose a slice of an hour or more, or set `keep_minutes` in [store] to {}",
                 words(s as f64),

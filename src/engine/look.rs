@@ -158,9 +158,8 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     };
     let delivery = look.focus.and_then(metric::find).is_some_and(|m| m.quarter == Quarter::Delivery);
     let wanted = Wanted { service, stages: delivery, keys: false, dims: look.focus.is_some() };
-    let objectives = settings::objectives(config);
     let mut from = span.before().from;
-    if !objectives.is_empty() && look.scope == Scope::Org {
+    if !config.objectives.is_empty() && look.scope == Scope::Org {
         from = from.min(as_of - Duration::days(28));
     }
     let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
@@ -171,9 +170,8 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
         org: &config.org,
         settings: &settings,
         roster: &roster,
-        targets: &settings::targets(config),
-        care: &settings::care(config),
-        objectives: &objectives,
+        care: &config.kpis,
+        objectives: &config.objectives,
         facts: &facts,
         services: &reader.services()?,
         records: reader.counts()?.values().sum(),

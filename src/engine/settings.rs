@@ -1,15 +1,11 @@
 //! From the configuration to what ledger, formulas and store want to know.
 
-use std::collections::BTreeMap;
-
 use crate::{
-    config::{Config, KeyResultConfig, KpiConfig, ObjectiveConfig},
-    domain::{Time, target::Target},
+    config::Config,
+    domain::Time,
     kpi::{
         Documentation, Settings, Unknown,
-        care::{Baseline, Care},
         fact::{Allocation, Shared},
-        objective::{KeyResult, Objective},
     },
     ledger::Rules,
     store::Keep,
@@ -66,48 +62,6 @@ pub fn formulas(config: &Config, as_of: Time) -> Settings {
         catalogue: config.catalogue.clone(),
         documentation: if r.documentation == "services" { Documentation::Services } else { Documentation::Units },
     }
-}
-
-/// Targets by metric id.
-#[must_use]
-pub fn targets(config: &Config) -> BTreeMap<String, Target> {
-    config.kpis.iter().filter_map(|(id, k)| Some((id.clone(), k.target.clone()?))).collect()
-}
-
-/// What is said of each metric, by id.
-#[must_use]
-pub fn care(config: &Config) -> BTreeMap<String, Care> {
-    let due = |id: &str| config.objectives.iter().flat_map(|o| &o.key_results).any(|k| k.metric == id);
-    let of = |(id, k): (&String, &KpiConfig)| {
-        let care = Care {
-            owner: k.owner.clone(),
-            champion: k.champion.clone(),
-            audience: k.audience.clone(),
-            perspective: k.perspective.clone(),
-            north_star: k.north_star,
-            decision: k.decision.clone(),
-            review_every_days: k.review_every.map(|d| i64::try_from(d.as_secs() / 86_400).unwrap_or(i64::MAX)),
-            reviewed: k.reviewed,
-            baseline: k.baseline.map(|b| Baseline { value: b.value, n: b.n, from: b.from, to: b.to, frozen_at: b.frozen }),
-            has_target: k.target.is_some(),
-            has_due: due(id),
-        };
-        (id.clone(), care)
-    };
-    config.kpis.iter().map(of).collect()
-}
-
-/// Objectives, in file order.
-#[must_use]
-pub fn objectives(config: &Config) -> Vec<Objective> {
-    let key_result =
-        |k: &KeyResultConfig| KeyResult { metric: k.metric, team: k.team.clone(), from: k.from, to: k.to, since: k.since, due: k.due };
-    let of = |o: &ObjectiveConfig| Objective {
-        name: o.name.clone(),
-        owner: o.owner.clone(),
-        key_results: o.key_results.iter().map(key_result).collect(),
-    };
-    config.objectives.iter().map(of).collect()
 }
 
 /// How long things are kept.

@@ -14,10 +14,11 @@ use std::{
 use chrono::Duration;
 
 use crate::{
-    config::{Config, SloConfig, SloMethod, SloWindow},
+    config::Config,
     domain::{
         Time,
         record::{Kind, Record},
+        slo::{Method, Sli, Slo},
         team::Roster,
         value::Scope,
         window::{Window, from_millis, millis},
@@ -26,7 +27,7 @@ use crate::{
         Settings,
         board::rows,
         fact::{Bucket, Facts, Measure},
-        slo::{self, Method, Period, Sli, Slo, State, burnt::Behind, count},
+        slo::{self, State, burnt::Behind, count},
     },
     ledger::attribute::Attributor,
     store::{FactQuery, Reader, RowQuery, StoreError},
@@ -75,7 +76,7 @@ pub fn states(
     }
     let desk = Desk::new(reader, config, roster, settings, now)?;
     let mut states = Vec::new();
-    for slo in config.slos.iter().map(|c| Arc::new(desk.translate(c))) {
+    for slo in config.slos.iter().map(|slo| Arc::new(desk.resolved(slo))) {
         if desk.concerns(&slo, scope) {
             let detailed = matches!(open, Open::All) || open == Open::One(&slo.name);
             states.push(desk.evaluate(&slo, detailed)?);
@@ -101,7 +102,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(reader: &'a Reader, config: &'a Config, roster: &'a Roster, settings: &'a Settings, now: Time) -> Result<Self, StoreError> {
-        let incidents = config.slos.iter().any(|s| s.sli == "incidents");
+        let incidents = config.slos.iter().any(|s| s.sli == Sli::Incidents);
         let measures = if incidents { vec![Measure::Incident, Measure::Outage] } else { Vec::new() };
         let query = FactQuery { measures, records: vec![Kind::Annotation, Kind::SourceState], ..FactQuery::default() };
         let mut facts = reader.facts(&query, Window::ending(settings.as_of, Duration::days(OPEN_FOR_DAYS)))?;
@@ -117,38 +118,11 @@ impl<'a> Desk<'a> {
         Ok(Self { reader, config, roster, settings, now, facts, maintained, owners })
     }
 
-    fn translate(&self, c: &SloConfig) -> Slo {
-        let services = match &c.team {
-            Some(team) => self.owners.keys().filter(|s| self.belongs(s, team)).cloned().collect(),
-            None => c.services.clone(),
-        };
-        Slo {
-            name: c.name.clone(),
-            services,
-            team: c.team.clone(),
-            sli: match c.sli.as_str() {
-                "latency" => Sli::Latency { threshold_s: c.threshold.unwrap_or_default().as_secs_f64() },
-                "probe" => Sli::Probe,
-                "incidents" => Sli::Incidents,
-                _ => Sli::Requests,
-            },
-            target: c.target,
-            method: match c.method {
-                SloMethod::Occurrences => Method::Occurrences,
-                SloMethod::Timeslices { slice, target } => Method::Timeslices { slice_s: slice.as_secs_f64(), target },
-                SloMethod::RatioTimeslices { slice } => Method::RatioTimeslices { slice_s: slice.as_secs_f64() },
-            },
-            period: match c.window {
-                SloWindow::Rolling(length) => Period::Rolling(i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 1_000_000)),
-                SloWindow::Month => Period::Month,
-                SloWindow::Week => Period::Week,
-                SloWindow::Quarter => Period::Quarter,
-            },
-            zone: c.zone,
-            rules: c.alerts.clone(),
-            least: c.least,
-            from: c.from.clone(),
-            warnings: c.warnings.clone(),
+    /// An objective with its services named: those of the team it was written for.
+    fn resolved(&self, slo: &Slo) -> Slo {
+        match &slo.team {
+            Some(team) => Slo { services: self.owners.keys().filter(|s| self.belongs(s, team)).cloned().collect(), ..slo.clone() },
+            None => slo.clone(),
         }
     }
 
@@ -205,10 +179,7 @@ impl<'a> Desk<'a> {
     /// Adjacent spans, so short that the store answers each in the size of bucket that is wanted there.
     fn spans(&self, slo: &Slo, grain: Grain, detailed: bool) -> Vec<Window> {
         let as_of = self.settings.as_of;
-        let whole = slo.period.whole(as_of, slo.zone);
-        let longest = slo.rules(whole.seconds()).iter().map(|r| r.long_s).fold(0.0, f64::max);
-        #[allow(clippy::cast_possible_truncation, reason = "alert windows are days")]
-        let start = whole.from.min(as_of - Duration::seconds(longest.min(3.2e9) as i64));
+        let start = slo::reach(slo, as_of);
         let kept = Duration::hours(FOLDED_H).max(match grain {
             Grain::Minutes => Duration::from_std(self.config.store.keep_minutes).unwrap_or_default(),
             Grain::Hours | Grain::Days => Duration::zero(),

@@ -65,13 +65,13 @@ pub fn judged(
     now: Time,
 ) -> Vec<Flag> {
     let settings = settings::formulas(config, now);
-    let care = settings::care(config);
     let headline = metric.facet_of.and_then(metric::find).unwrap_or(metric);
     let mut out = care::of_series(weeks, &settings);
     out.extend(care::stale_sources(sources, &build::kinds_behind(metric.id), now));
     // Nobody asks for an owner of a facet.
     if headline.id == metric.id {
-        out.extend(care::of_care(metric, care.get(metric.id), &settings));
+        let has_due = config.objectives.iter().flat_map(|o| &o.key_results).any(|k| k.metric == metric.id);
+        out.extend(care::of_care(metric, config.kpis.get(metric.id), has_due, &settings));
     }
     out
 }

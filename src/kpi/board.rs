@@ -12,14 +12,10 @@ use std::{
 
 use chrono::Duration;
 
-use super::{
-    care::{Care, Flag},
-    objective::ObjectiveState,
-    room::Room,
-    why::Why,
-};
+use super::{care::Flag, objective::ObjectiveState, room::Room, why::Why};
 use crate::domain::{
     Time,
+    care::Care,
     defined::Catalogue,
     target::Target,
     value::{Datum, Reading, Scope},
@@ -194,8 +190,6 @@ pub struct Board {
     /// Metrics whose input records were never seen in the store at all: nothing feeds them yet. (A fed metric without
     /// a value in this window is not in here; its reading says why.)
     pub unfed: BTreeSet<&'static str>,
-    /// Configured targets by metric id: the line on its chart.
-    pub targets: BTreeMap<&'static str, Target>,
     /// Series of the headline metrics over the window (the focus metric's is finer).
     pub series: BTreeMap<&'static str, Series>,
     /// The focus metric over the window before, aligned bucket by bucket.
@@ -243,6 +237,12 @@ impl Board {
             let mine = move |care: &Care| care.perspective.as_deref() == Some(perspective);
             self.catalogue.all().filter(move |m| self.care.get(m.id).is_some_and(mine)).map(move |m| (perspective, m))
         })
+    }
+
+    /// Where a metric should be: the line on its chart.
+    #[must_use]
+    pub fn target(&self, metric: &str) -> Option<&Target> {
+        self.care.get(metric)?.target.as_ref()
     }
 
     /// The metric above all, when one is named.

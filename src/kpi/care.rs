@@ -3,7 +3,7 @@
 //!
 //! Flags are judged on whole ISO weeks that are over and final; a provisional bucket never raises one.
 
-use chrono::{Duration, NaiveDate};
+use chrono::Duration;
 use serde::Serialize;
 
 use super::{Query, Settings, evaluate};
@@ -11,6 +11,7 @@ use crate::{
     analysis::flags,
     domain::{
         Time,
+        care::Care,
         metric::Metric,
         record::{Body, Record},
         value::Status,
@@ -20,48 +21,6 @@ use crate::{
 
 /// Headline metrics an audience can keep in mind.
 pub const MOST_PER_AUDIENCE: usize = 5;
-
-/// What the configuration says of one metric.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Care {
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// The department that champions it.
-    pub champion: Option<String>,
-    /// Of [`AUDIENCES`](crate::domain::metric::AUDIENCES).
-    pub audience: Vec<String>,
-    /// Of [`PERSPECTIVES`](crate::domain::metric::PERSPECTIVES).
-    pub perspective: Option<String>,
-    /// The one metric above all.
-    pub north_star: bool,
-    /// What it informs.
-    pub decision: Option<String>,
-    /// Days between reviews.
-    pub review_every_days: Option<i64>,
-    /// Last review.
-    pub reviewed: Option<NaiveDate>,
-    /// What it is compared with for good.
-    pub baseline: Option<Baseline>,
-    /// A target is set.
-    pub has_target: bool,
-    /// A key result says by when.
-    pub has_due: bool,
-}
-
-/// A frozen value: later corrections of the past do not move it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Baseline {
-    /// In the metric's unit.
-    pub value: f64,
-    /// Sample behind it.
-    pub n: Option<u64>,
-    /// First day of its window.
-    pub from: Option<NaiveDate>,
-    /// First day after it.
-    pub to: Option<NaiveDate>,
-    /// When it was frozen.
-    pub frozen_at: Option<NaiveDate>,
-}
 
 /// One thing a series or its configuration says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -141,9 +100,9 @@ pub fn of_series(weeks: &[Week], settings: &Settings) -> Vec<Flag> {
     out
 }
 
-/// What the configuration of a metric lacks. `now` decides what is due.
+/// What the configuration of a metric lacks. `has_due`: a key result says by when; the settings say what is due by now.
 #[must_use]
-pub fn of_care(metric: &Metric, care: Option<&Care>, settings: &Settings) -> Vec<Flag> {
+pub fn of_care(metric: &Metric, care: Option<&Care>, has_due: bool, settings: &Settings) -> Vec<Flag> {
     let nobody = Care::default();
     let care = care.unwrap_or(&nobody);
     let mut out = Vec::new();
@@ -161,13 +120,13 @@ pub fn of_care(metric: &Metric, care: Option<&Care>, settings: &Settings) -> Vec
             }
         }
     }
-    let missing: Vec<&str> = [("target", care.has_target), ("due date", care.has_due), ("owner", care.owner.is_some())]
+    let missing: Vec<&str> = [("target", care.target.is_some()), ("due date", has_due), ("owner", care.owner.is_some())]
         .into_iter()
         .filter(|(_, there)| !there)
         .map(|(name, _)| name)
         .collect();
     // Somebody began to set a goal: say what is missing to make it one.
-    if (care.has_target || care.has_due) && !missing.is_empty() {
+    if (care.target.is_some() || has_due) && !missing.is_empty() {
         out.push(flag("not_smart", format!("a goal without {}", missing.join(" and "))));
     }
     out

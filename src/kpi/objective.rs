@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Query, evaluate};
 use crate::domain::{
+    objective::{KeyResult, Objective},
     value::{Reading, Scope},
     window::{Window, midnight},
 };
@@ -18,34 +19,6 @@ const USUAL_DAYS: i64 = 90;
 
 /// The window a key result is measured over.
 const WINDOW_DAYS: i64 = 28;
-
-/// An objective as configured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Objective {
-    /// Its name.
-    pub name: String,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// How it is measured.
-    pub key_results: Vec<KeyResult>,
-}
-
-/// A key result as configured, in the metric's unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KeyResult {
-    /// Metric id.
-    pub metric: &'static str,
-    /// Only of this team.
-    pub team: Option<String>,
-    /// Where it started.
-    pub from: f64,
-    /// Where it should be.
-    pub to: f64,
-    /// Since when.
-    pub since: Option<NaiveDate>,
-    /// By when.
-    pub due: NaiveDate,
-}
 
 /// How a key result stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

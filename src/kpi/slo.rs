@@ -11,11 +11,11 @@ pub mod burnt;
 pub mod count;
 pub mod words;
 
-pub use crate::analysis::burn::{Alert, Least, Rule};
+pub use crate::analysis::burn::Alert;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use chrono::{Datelike, Duration, Months, NaiveDate};
+use chrono::Duration;
 
 use self::{
     burnt::{Behind, Burner, Detail},
@@ -30,205 +30,23 @@ use crate::{
     analysis::burn::{self, Refused},
     domain::{
         Time,
+        slo::{Least, Method, Rule, Sli, Slo},
         team::Roster,
         value::Scope,
-        window::{Tz, Window, from_millis, midnight, millis},
+        window::{Window, from_millis, millis},
     },
 };
 
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sli {
-    /// Requests without error, of all.
-    Requests,
-    /// Requests not slower than this, of all.
-    Latency {
-        /// Seconds.
-        threshold_s: f64,
-    },
-    /// Seconds up, of those known.
-    Probe,
-    /// Seconds without outage, of those watched.
-    Incidents,
-}
-
-impl Sli {
-    /// As configured.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Latency { .. } => "latency",
-            Self::Probe => "probe",
-            Self::Incidents => "incidents",
-        }
-    }
-
-    /// Live series it is counted from.
-    #[must_use]
-    pub fn live(self) -> &'static [&'static str] {
-        match self {
-            Self::Requests => &["requests", "errors"],
-            Self::Latency { .. } => &["latency"],
-            Self::Probe => &["probe"],
-            Self::Incidents => &[],
-        }
-    }
-}
-
-/// How a budget is counted, as OpenSLO names it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Method {
-    /// By events (or seconds).
-    Occurrences,
-    /// By slices of time: a slice is good when its share of good reaches the target of slices.
-    Timeslices {
-        /// Length of a slice, seconds.
-        slice_s: f64,
-        /// Share of good that makes a slice good.
-        target: f64,
-    },
-    /// By slices of time, each counting its share of good.
-    RatioTimeslices {
-        /// Length of a slice, seconds.
-        slice_s: f64,
-    },
-}
-
-impl Method {
-    /// As configured.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Occurrences => "occurrences",
-            Self::Timeslices { .. } => "timeslices",
-            Self::RatioTimeslices { .. } => "ratio_timeslices",
-        }
-    }
-
-    /// Length of a slice and how much of one is bad at a share of good.
-    fn slice(self) -> Option<(f64, impl Fn(f64) -> f64)> {
-        let (slice_s, target) = match self {
-            Self::Occurrences => return None,
-            Self::Timeslices { slice_s, target } => (slice_s, Some(target)),
-            Self::RatioTimeslices { slice_s } => (slice_s, None),
-        };
-        // A share met exactly is met, whatever binary makes of it.
-        let judge = move |good: f64| target.map_or(1.0 - good, |t| if good >= t - 1e-12 { 0.0 } else { 1.0 });
-        Some((slice_s, judge))
-    }
-}
-
-/// Over which time a budget is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
-    /// The last so many seconds.
-    Rolling(i64),
-    /// Since the first of the month.
-    Month,
-    /// Since Monday.
-    Week,
-    /// Since the first of January, April, July or October.
-    Quarter,
-}
-
-impl Period {
-    /// The whole period that holds an instant: for a rolling one, the span that ends there.
-    #[must_use]
-    pub fn whole(self, at: Time, zone: Tz) -> Window {
-        let day = at.with_timezone(&zone).date_naive();
-        let (first, next) = match self {
-            Self::Rolling(s) => return Window::ending(at, Duration::seconds(s)),
-            Self::Week => {
-                let monday = day - Duration::days(i64::from(day.weekday().num_days_from_monday()));
-                (monday, monday + Duration::days(7))
-            }
-            Self::Month => months(day, 1),
-            Self::Quarter => months(day, 3),
-        };
-        Window::new(midnight(first, zone), midnight(next, zone))
-    }
-
-    /// In words: `30 d`, `this month`.
-    #[must_use]
-    pub fn words(self) -> String {
-        match self {
-            Self::Rolling(s) if s % 86_400 == 0 => format!("{} d", s / 86_400),
-            Self::Rolling(s) => format!("{} h", s / 3_600),
-            Self::Month => "this month".into(),
-            Self::Week => "this week".into(),
-            Self::Quarter => "this quarter".into(),
-        }
-    }
-
-    /// It ends at a boundary of the calendar.
-    #[must_use]
-    pub fn is_calendar(self) -> bool {
-        !matches!(self, Self::Rolling(_))
-    }
-}
-
-/// First day of the block of `n` months a day lies in, and of the next.
-fn months(day: NaiveDate, n: u32) -> (NaiveDate, NaiveDate) {
-    let first = NaiveDate::from_ymd_opt(day.year(), day.month0() / n * n + 1, 1).unwrap_or(day);
-    (first, first.checked_add_months(Months::new(n)).unwrap_or(day))
-}
-
-/// An objective.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Slo {
-    /// Unique name.
-    pub name: String,
-    /// Of which services; several are added up.
-    pub services: Vec<String>,
-    /// The team it was written for, when it names one instead of services.
-    pub team: Option<String>,
-    /// What is counted.
-    pub sli: Sli,
-    /// Share of good, more than 0 and less than 1.
-    pub target: f64,
-    /// How the budget is counted.
-    pub method: Method,
-    /// Over which time.
-    pub period: Period,
-    /// Zone of calendar periods.
-    pub zone: Tz,
-    /// Alerts; empty means the usual ones for the period.
-    pub rules: Vec<Rule>,
-    /// Fewest events for an alert.
-    pub least: Least,
-    /// Where it is written.
-    pub from: String,
-    /// Doubts about the definition itself.
-    pub warnings: Vec<String>,
-}
-
-impl Slo {
-    /// Its alerts for a period of this length.
-    #[must_use]
-    pub fn rules(&self, period_s: f64) -> Vec<Rule> {
-        if self.rules.is_empty() { burn::profile(period_s).to_vec() } else { self.rules.clone() }
-    }
-
-    /// What is counted, in a word: `requests`, `seconds`, `slices`.
-    #[must_use]
-    pub fn unit(&self) -> &'static str {
-        match (self.method, self.sli) {
-            (Method::Occurrences, Sli::Requests | Sli::Latency { .. }) => "requests",
-            (Method::Occurrences, Sli::Probe | Sli::Incidents) => "seconds",
-            _ => "slices",
-        }
-    }
-
-    /// Services as shown: one name, or how many.
-    #[must_use]
-    pub fn service_words(&self) -> String {
-        match (self.services.as_slice(), &self.team) {
-            (_, Some(team)) => format!("team {team}"),
-            ([one], None) => one.clone(),
-            (many, None) => format!("{} services", many.len()),
-        }
-    }
+/// Length of a slice and how much of one is bad at a share of good; `None` when events are counted.
+fn slices(method: Method) -> Option<(f64, impl Fn(f64) -> f64)> {
+    let (slice_s, target) = match method {
+        Method::Occurrences => return None,
+        Method::Timeslices { slice_s, target } => (slice_s, Some(target)),
+        Method::RatioTimeslices { slice_s } => (slice_s, None),
+    };
+    // A share met exactly is met, whatever binary makes of it.
+    let judge = move |good: f64| target.map_or(1.0 - good, |t| if good >= t - 1e-12 { 0.0 } else { 1.0 });
+    Some((slice_s, judge))
 }
 
 /// How fast the budget goes over a window.
@@ -403,9 +221,8 @@ pub fn evaluate(slo: &Arc<Slo>, m: &Material<'_>) -> State {
     let window = Window::new(period.from, as_of);
     let raw = counts(slo, m, window);
     let counted = raw.by_method(slo.method, window);
-    let rules = slo.rules(period.seconds());
-    let longest = rules.iter().map(|r| r.long_s).fold(0.0, f64::max);
-    let before = Window::new(window.from.min(ago(as_of, longest)), as_of);
+    let rules = burn::rules(slo, period.seconds());
+    let before = Window::new(reach(slo, as_of), as_of);
     let alerts: Vec<AlertState> = rules.into_iter().map(|rule| alert(slo, rule, period.seconds(), &raw, &counted, as_of)).collect();
     let last = raw.clone().inside(before).newest().map(|t| t.min(as_of));
     let spent = counted.clone().inside(window);
@@ -446,6 +263,14 @@ pub fn evaluate(slo: &Arc<Slo>, m: &Material<'_>) -> State {
         }
     }
     state
+}
+
+/// The earliest instant an evaluation looks at: alerts may look back before the period began.
+#[must_use]
+pub fn reach(slo: &Slo, as_of: Time) -> Time {
+    let period = slo.period.whole(as_of, slo.zone);
+    let longest = burn::rules(slo, period.seconds()).iter().map(|r| r.long_s).fold(0.0, f64::max);
+    period.from.min(ago(as_of, longest))
 }
 
 /// Value, budget, exhaustion and standing from sums and alerts.
@@ -492,9 +317,7 @@ fn counts(slo: &Slo, m: &Material<'_>, window: Window) -> Counts {
     if slo.sli != Sli::Incidents {
         return Counts::of_buckets(slo, m.buckets, &maintenance);
     }
-    // Alerts may look back before the period began.
-    let longest = slo.rules(window.seconds()).iter().map(|r| r.long_s).fold(0.0, f64::max);
-    let window = Window::new(window.from.min(ago(window.to, longest)), window.to);
+    let window = Window::new(reach(slo, window.to), window.to);
     let query = Query { facts: m.facts, scope: &Scope::Org, window, settings: m.settings, roster: m.roster };
     let observed = Observed::of(&query, "incident", Measure::Incident);
     if !observed.alive {
@@ -510,7 +333,7 @@ fn alert(slo: &Slo, rule: Rule, period_s: f64, raw: &Counts, counted: &Counts, a
         let from = ago(as_of, seconds);
         let from = if raw.even { from } else { from_millis(millis(from).div_euclid(60_000) * 60_000) };
         let window = Window::new(from, as_of);
-        match slo.method.slice() {
+        match slices(slo.method) {
             // A window shorter than a slice is one slice.
             Some((slice_s, judge)) if seconds < slice_s => {
                 let sum = raw.sum(window);

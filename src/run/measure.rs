@@ -7,8 +7,8 @@ use crate::{
     config::Config,
     domain::{
         Time,
+        care::Care,
         metric::Metric,
-        target::Target,
         team::Roster,
         value::{Reading, Scope},
         window::Window,
@@ -30,7 +30,7 @@ pub struct Desk {
     settings: Settings,
     /// Teams and owners, with what records add.
     pub roster: Roster,
-    targets: BTreeMap<String, Target>,
+    care: BTreeMap<String, Care>,
     window: Window,
 }
 
@@ -44,14 +44,14 @@ impl Desk {
         let roster = reader.roster(&config.roster)?;
         let all = look::Wanted { service: None, stages: true, keys: true, dims: true };
         let facts = look::facts(reader, &settings, &roster, Window::new(window.before().from, window.to), all)?;
-        Ok(Self { facts, settings, roster, targets: settings::targets(config), window })
+        Ok(Self { facts, settings, roster, care: config.kpis.clone(), window })
     }
 
     /// One metric of one scope; with `compare` also the like window before and the guard's verdict.
     #[must_use]
     pub fn reading(&self, metric: &'static Metric, scope: &Scope, compare: bool) -> Option<Reading> {
         let query = Query { facts: &self.facts, scope, window: self.window, settings: &self.settings, roster: &self.roster };
-        let mut reading = build::judged(metric.id, &query, &build::earlier(&query), &self.targets)?;
+        let mut reading = build::judged(metric.id, &query, &build::earlier(&query), &self.care)?;
         if !compare {
             (reading.before, reading.before_n, reading.change_is_real, reading.judged) = (None, None, None, None);
         }
@@ -63,7 +63,7 @@ impl Desk {
     pub fn why(&self, metric: &'static Metric, scope: &Scope) -> Option<Why> {
         let query = Query { facts: &self.facts, scope, window: self.window, settings: &self.settings, roster: &self.roster };
         let earlier = build::earlier(&query);
-        let reading = build::judged(metric.id, &query, &earlier, &self.targets)?;
+        let reading = build::judged(metric.id, &query, &earlier, &self.care)?;
         let before = Query { window: query.window.before(), settings: &earlier, ..query };
         Some(why::explain(&reading, &query, &before))
     }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        care::Care,
         metric::{AUDIENCES, Metric},
         text::clean,
         value::Scope,
@@ -19,7 +20,7 @@ use crate::{
     kpi::{
         Query,
         board::build,
-        care::{Care, Flag, MOST_PER_AUDIENCE, Week},
+        care::{Flag, MOST_PER_AUDIENCE, Week},
         objective,
     },
     store::Reader,
@@ -53,7 +54,7 @@ pub fn run(global: &Global, args: &Review, out: &mut dyn Write) -> Ended {
     let now = when::now();
     let now = args.as_of.as_deref().map(|t| when::time("--as-of", t, config.zone)).transpose()?.unwrap_or(now);
     let seen = reader.seen()?;
-    let care = settings::care(config);
+    let care = &config.kpis;
     let metrics: Vec<&'static Metric> = config
         .catalogue
         .all()
@@ -83,7 +84,7 @@ pub fn run(global: &Global, args: &Review, out: &mut dyn Write) -> Ended {
             }
         })
         .collect();
-    let warnings = warnings(&care);
+    let warnings = warnings(care);
     let objectives = objectives(&reader, config, now)?;
     match args.format {
         TextJson::Json => {
@@ -128,8 +129,7 @@ fn warnings(care: &BTreeMap<String, Care>) -> Vec<String> {
 }
 
 fn objectives(reader: &Reader, config: &crate::config::Config, now: crate::domain::Time) -> Result<Vec<objective::ObjectiveState>, Stop> {
-    let configured = settings::objectives(config);
-    if configured.is_empty() {
+    if config.objectives.is_empty() {
         return Ok(Vec::new());
     }
     let settings = settings::formulas(config, now);
@@ -137,5 +137,5 @@ fn objectives(reader: &Reader, config: &crate::config::Config, now: crate::domai
     let window = Window::ending(now, chrono::Duration::days(28));
     let facts = look::facts(reader, &settings, &roster, window, look::Wanted { stages: true, ..look::Wanted::default() })?;
     let query = Query { facts: &facts, scope: &Scope::Org, window, settings: &settings, roster: &roster };
-    Ok(objective::states(&configured, &query))
+    Ok(objective::states(&config.objectives, &query))
 }

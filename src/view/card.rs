@@ -205,7 +205,7 @@ fn course(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric, r: &Read
     let mut area = area;
     if metric.unit == Unit::Ratio
         && area.height >= 4
-        && let (Some(v), Some(target)) = (r.number(), board.targets.get(metric.id))
+        && let (Some(v), Some(target)) = (r.number(), board.target(metric.id))
     {
         gauge::draw(canvas, row(area, 0), v, target);
         area = below(area, 1);

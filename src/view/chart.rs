@@ -48,7 +48,7 @@ struct Course<'a> {
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, metric: &'static Metric) {
     let before = canvas.board().and_then(|b| b.series_before.as_ref()).filter(|_| canvas.app.rows_fresh());
     let course = canvas.board().and_then(|board| {
-        let line = board.targets.get(metric.id).map(|t| (t.bound, t.text.as_str()));
+        let line = board.target(metric.id).map(|t| (t.bound, t.text.as_str()));
         Some(Course { unit: metric.unit, series: board.series.get(metric.id)?, before, line, markers: &board.markers, board })
     });
     let ready = canvas.board().is_some() && canvas.app.rows_fresh();
@@ -74,7 +74,7 @@ pub fn around(canvas: &mut Canvas<'_>, area: Rect, of: &room::Chart, markers: &[
     let service = canvas.app.service_name(&of.service);
     let title = format!("{} of {service}", metric.name);
     canvas.heading(row(area, 0), &title, ("", canvas.theme.dim), false);
-    let line = board.targets.get(metric.id).map(|t| (t.bound, t.text.as_str()));
+    let line = board.target(metric.id).map(|t| (t.bound, t.text.as_str()));
     plot_area(canvas, below(area, 1), Course { unit: metric.unit, series: &of.series, before: None, line, markers, board });
 }
 

@@ -55,7 +55,7 @@ fn care(metric: &Metric, board: &Board) -> String {
         }
         words.extend(care.owner.iter().map(|o| format!("owner {o}")));
         if let Some(b) = &care.baseline {
-            let frozen = b.frozen_at.map(|d| format!(", frozen {d}")).unwrap_or_default();
+            let frozen = b.frozen.map(|d| format!(", frozen {d}")).unwrap_or_default();
             words.push(format!("baseline {}{frozen}", number::value(metric.unit, b.value, &board.currency)));
         }
         words.extend(care.decision.iter().map(|d| format!("informs: {d}")));

@@ -10,8 +10,10 @@ use quarterdeck::{
     app::{App, Depth, Setup},
     domain::{
         Time,
+        care::Care,
         health::{Progress, SourceHealth, SourceStatus},
         metric::{self, CATALOGUE, Metric, Quarter, Unit},
+        slo::{Least, Method, Period, Sli, Slo},
         target::Target,
         team::Roster,
         value::{Datum, Judgement, Reading, Scope, Status},
@@ -20,12 +22,12 @@ use quarterdeck::{
     kpi::{
         Settings,
         board::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series},
-        care::{Care, Flag},
+        care::Flag,
         fact::{Bucket, Facts},
         library::Library,
         objective::{KeyResultState, ObjectiveState, Verdict},
         room::{Chart, Moment, Room},
-        slo::{self, Least, Material, Method, Period, Sli, Slo, State, burnt::Behind},
+        slo::{self, Material, State, burnt::Behind},
         why::{self, Cut, Doubt, DoubtKind, Moved, Score, Shift, Side, Suspected, Suspicion, Why},
     },
 };
@@ -100,7 +102,6 @@ pub fn board(mood: Mood, look: &Look) -> Arc<Board> {
         as_of: window.to,
         window,
         readings: if nothing { BTreeMap::new() } else { readings(mood, scope, 0) },
-        targets: if nothing { BTreeMap::new() } else { targets() },
         unfed: CATALOGUE.iter().filter(|m| nothing || !told(m, mood)).map(|m| m.id).collect(),
         series: if nothing { BTreeMap::new() } else { all_series(mood, window, look.focus) },
         series_before: focus_metric.filter(|_| !nothing).map(|m| series(m, mood, window.before(), 56, 7)),
@@ -279,14 +280,19 @@ fn care() -> BTreeMap<String, Care> {
         perspective: Some(perspective.into()),
         north_star,
         decision: Some("slow down the releases of a team above 20 %".into()),
-        has_target: true,
         ..Care::default()
     };
-    BTreeMap::from([
-        ("change_failure_rate".to_owned(), of("VP Engineering", "process", false)),
-        ("lead_time.median".to_owned(), of("VP Engineering", "process", true)),
-        ("infra_cost.effective".to_owned(), of("CFO", "financial", false)),
-    ])
+    let mut care: BTreeMap<String, Care> =
+        targets().into_iter().map(|(id, target)| (id.to_owned(), Care { target: Some(target), ..Care::default() })).collect();
+    for (id, said) in [
+        ("change_failure_rate", of("VP Engineering", "process", false)),
+        ("lead_time.median", of("VP Engineering", "process", true)),
+        ("infra_cost.effective", of("CFO", "financial", false)),
+    ] {
+        let target = care.remove(id).and_then(|c| c.target);
+        care.insert(id.to_owned(), Care { target, ..said });
+    }
+    care
 }
 
 fn flags() -> Vec<Flag> {

@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use quarterdeck::{
-    config::{Config, Fault, OwnKeys, RANGES, SloMethod, SloWindow, SourceConfig},
+    config::{Config, Fault, OwnKeys, RANGES, SourceConfig},
     domain::{
         person::pseudonym,
+        slo::{Method, Period, Sli},
         team::{Owned, Subject},
     },
     kpi::board,
@@ -408,12 +409,12 @@ min_bad = 3
 alert_profile = [{ name = "page", budget = "2%", long = "1h", short = "5m" }, { name = "ticket", budget = "10%", long = "3d", short = "6h" }]"#,
     );
     let slo = &parse(&text).unwrap().slos[0];
-    assert_eq!(slo.window, SloWindow::Month);
+    assert_eq!(slo.period, Period::Month);
     assert_eq!(slo.zone.name(), "Europe/Berlin");
-    assert_eq!(slo.method, SloMethod::Timeslices { slice: Duration::from_secs(3600), target: 0.95 });
+    assert_eq!(slo.method, Method::Timeslices { slice_s: 3600.0, target: 0.95 });
     assert_eq!((slo.least.events, slo.least.bad), (50.0, 3.0));
     assert_eq!(
-        slo.alerts.iter().map(|a| (&*a.name, a.share, a.long_s, a.short_s)).collect::<Vec<_>>(),
+        slo.rules.iter().map(|a| (&*a.name, a.share, a.long_s, a.short_s)).collect::<Vec<_>>(),
         [("page", 0.02, 3600.0, 300.0), ("ticket", 0.1, 259_200.0, 21_600.0)]
     );
     assert_eq!(slo.from, "q.toml:4");
@@ -553,11 +554,11 @@ fn openslo_documents_become_objectives() {
     let slos = with_openslo(OPENSLO).unwrap().slos;
     let names: Vec<_> = slos.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["checkout-availability", "checkout-speed: internal", "checkout-speed 2"]);
-    assert_eq!((slos[0].target, slos[0].sli.as_str()), (0.999, "requests"));
-    assert_eq!(slos[0].window, SloWindow::Rolling(Duration::from_secs(28 * 86_400)));
-    assert_eq!((slos[1].window, slos[1].zone.name()), (SloWindow::Month, "America/New_York"));
-    assert_eq!(slos[1].threshold, Some(Duration::from_millis(300)));
-    assert_eq!(slos[1].method, SloMethod::Timeslices { slice: Duration::from_secs(3600), target: 0.9 });
+    assert_eq!((slos[0].target, slos[0].sli), (0.999, Sli::Requests));
+    assert_eq!(slos[0].period, Period::Rolling(28 * 86_400));
+    assert_eq!((slos[1].period, slos[1].zone.name()), (Period::Month, "America/New_York"));
+    assert_eq!(slos[1].sli, Sli::Latency { threshold_s: 0.3 });
+    assert_eq!(slos[1].method, Method::Timeslices { slice_s: 3600.0, target: 0.9 });
     assert_eq!(slos[2].method, slos[1].method, "a bare number is minutes");
     assert!(slos[1].from.ends_with("checkout.yaml, document 4"), "{}", slos[1].from);
 }

@@ -10,24 +10,16 @@ use chrono::Duration;
 use super::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
 use crate::{
     domain::{
+        care::Care,
         defined::Catalogue,
         metric::{self, Metric, Quarter},
+        objective::Objective,
         record::{Body, Record},
-        target::Target,
         team::{Roster, UNATTRIBUTED},
         value::{Reading, Scope},
         window::{Tz, Window},
     },
-    kpi::{
-        Query, Settings,
-        beside::beside,
-        care::Care,
-        cost, evaluate,
-        fact::Facts,
-        guard,
-        objective::{self, Objective},
-        why,
-    },
+    kpi::{Query, Settings, beside::beside, cost, evaluate, fact::Facts, guard, objective, why},
     ledger::Derived,
 };
 
@@ -60,8 +52,6 @@ pub struct Material<'a> {
     pub settings: &'a Settings,
     /// Teams and owners.
     pub roster: &'a Roster,
-    /// Targets by metric id.
-    pub targets: &'a BTreeMap<String, Target>,
     /// What is said of each metric, by id.
     pub care: &'a BTreeMap<String, Care>,
     /// Objectives, in the configured order.
@@ -124,11 +114,8 @@ fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
     let earlier = earlier(&query);
     let catalogue = &m.settings.catalogue;
-    let mut readings: BTreeMap<_, _> = catalogue
-        .all()
-        .filter(|k| wanted(k, m.look.focus))
-        .filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.targets)?)))
-        .collect();
+    let mut readings: BTreeMap<_, _> =
+        catalogue.all().filter(|k| wanted(k, m.look.focus)).filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.care)?))).collect();
     guard::together(readings.values_mut());
     let before = Query { window: query.window.before(), settings: &earlier, ..query };
     let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
@@ -152,7 +139,6 @@ fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
         as_of: m.settings.as_of,
         window,
         readings,
-        targets: catalogue.all().filter_map(|k| Some((k.id, target_of(k.id, m.targets)?.clone()))).collect(),
         unfed: catalogue.all().filter(|k| !fed(k.id, catalogue, m.seen)).map(|k| k.id).collect(),
         series: BTreeMap::new(),
         series_before: None,
@@ -203,7 +189,7 @@ pub fn earlier(query: &Query<'_>) -> Settings {
 
 /// A reading with the window before (`earlier`: its settings), the guard's verdict and the target.
 #[must_use]
-pub fn judged(id: &'static str, query: &Query<'_>, earlier: &Settings, targets: &BTreeMap<String, Target>) -> Option<Reading> {
+pub fn judged(id: &'static str, query: &Query<'_>, earlier: &Settings, care: &BTreeMap<String, Care>) -> Option<Reading> {
     let mut reading = evaluate(id, query)?;
     let earlier = Query { window: query.window.before(), settings: earlier, ..*query };
     if let Some(before) = evaluate(id, &earlier) {
@@ -214,16 +200,11 @@ pub fn judged(id: &'static str, query: &Query<'_>, earlier: &Settings, targets: 
             reading.change_is_real = reading.judged.as_ref().and_then(guard::is_real);
         }
     }
-    if let Some(target) = target_of(id, targets) {
+    if let Some(target) = care.get(id).and_then(|c| c.target.as_ref()) {
         reading.target = Some(target.text.clone());
         reading.target_met = reading.number().map(|v| target.met(v));
     }
     Some(reading)
-}
-
-/// Targets are configured by id or by an id's short form.
-fn target_of<'a>(id: &str, targets: &'a BTreeMap<String, Target>) -> Option<&'a Target> {
-    targets.get(id).or_else(|| targets.iter().find(|(k, _)| metric::find(k).is_some_and(|f| f.id == id)).map(|(_, t)| t))
 }
 
 /// What must have been seen for a metric to be fed: by prefix of its id, the first match; any word of each group.
@@ -445,7 +426,7 @@ impl<'a> Groups<'a> {
     fn readings(&self, facts: Option<&Facts>, scope: &Scope) -> BTreeMap<&'static str, Reading> {
         let (m, facts) = (self.m, facts.unwrap_or(&self.empty));
         let query = Query { facts, scope, window: self.window, settings: m.settings, roster: m.roster };
-        self.metrics.iter().filter_map(|id| Some((*id, judged(id, &query, &self.earlier, m.targets)?))).collect()
+        self.metrics.iter().filter_map(|id| Some((*id, judged(id, &query, &self.earlier, m.care)?))).collect()
     }
 }
 

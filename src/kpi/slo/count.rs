@@ -8,11 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Method, Sli, Slo};
+use super::slices;
 use crate::{
     domain::{
         Time,
         record::{AnnotationKind, Body, Record},
+        slo::{Method, Sli, Slo},
         window::{Window, from_millis, millis},
     },
     kpi::{
@@ -206,7 +207,7 @@ impl Counts {
     /// The bad part is put down to the series it came from, in proportion. Occurrences stay as they are.
     #[must_use]
     pub fn by_method(&self, method: Method, window: Window) -> Self {
-        let Some((slice_s, judge)) = method.slice() else { return self.clone() };
+        let Some((slice_s, judge)) = slices(method) else { return self.clone() };
         let mut out = Self { all: Vec::new(), even: false, ..self.clone() };
         let mut slices: BTreeMap<i64, (f64, BTreeMap<usize, f64>)> = BTreeMap::new();
         let slice_ms = milliseconds(slice_s).max(1);

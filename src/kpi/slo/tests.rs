@@ -8,7 +8,8 @@ use super::*;
 use crate::{
     domain::{
         record::{Annotation, AnnotationKind, Body, DeployStatus, Deployment, Incident, OpenInterval, Record},
-        window::from_millis,
+        slo::Period,
+        window::{Tz, from_millis},
     },
     kpi::fact::{Event, Histogram},
 };

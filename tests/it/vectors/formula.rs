@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use quarterdeck::{
     analysis::{
-        burn::{self, Alert, Least, Refused},
+        burn::{self, Alert, Refused},
         flags,
         interval::wilson95,
         significance::{fisher, rates, ratio_verdict},
         suspects::{self, Candidate, Locality},
     },
-    domain::value::{Datum, Reading, Scope, Status},
+    domain::{
+        slo::{Least, Rule},
+        value::{Datum, Reading, Scope, Status},
+    },
     kpi::bands,
 };
 use serde_json::{Map, Value};
@@ -187,7 +190,7 @@ fn factors(input: &Object, expect: &Expect) -> Result<Reading, String> {
     let mut out = BTreeMap::new();
     for name in expect.value.as_object().ok_or("factors of what periods?")?.keys() {
         let period = number(&object(input, "periods_h")?[name.trim_end_matches("_same_shares")])?;
-        let of = |rule: &Value| Ok::<_, String>(burn::factor(number(&rule[1])?, period, number(&rule[2])?));
+        let of = |rule: &Value| Ok::<_, String>(Rule::new("", number(&rule[1])?, number(&rule[2])?, 0.0).factor(period));
         out.insert(name.clone(), Datum::from(rules.iter().map(of).collect::<Result<Vec<f64>, _>>()?));
     }
     Ok(reading(expect, Datum::Map(out)))
