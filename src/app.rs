@@ -1,15 +1,17 @@
 //! The screen's state and how it changes: `App::update(Msg)`. No I/O, no `async`, no clock: time arrives as a message.
 //!
 //! ```text
-//! key ─► overlay open? ── its text field or list          (overlay: one owner of the keys)
+//! key ─► overlay open? ── its text field or list          (input; overlay: one owner of the keys)
 //!        else ── keymap ─► Action ─► perform              (action: one table; perform: what each does)
 //! mouse ─► view::message ─► Point ─► select or perform    (point)
 //! board, health, tick ─► kept; the cursor stays on what it was on
+//! view ─► asks                                             (shown)
 //! ```
 //! Where one is, is a trail of levels (`place`); what to ask the keeper for (`Look`) follows from the trail.
 
 pub mod action;
 pub mod filter;
+mod input;
 pub mod item;
 pub mod key;
 pub mod moment;
@@ -18,36 +20,26 @@ pub mod palette;
 pub mod perform;
 pub mod place;
 pub mod point;
+mod shown;
 pub mod theme;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{Duration, Timelike};
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+use crossterm::event::Event;
 
 pub use self::point::{Point, PointAct, Target};
 use self::{
-    action::{Action, Keymap},
-    filter::Filter,
-    item::Item,
-    key::Chord,
+    action::Keymap,
     overlay::Overlay,
     place::{Level, Part, Place, Tab},
     theme::ThemeName,
 };
 use crate::{
-    domain::{
-        Time,
-        defined::Catalogue,
-        health::SourceHealth,
-        metric,
-        value::Scope,
-        window::{Tz, Window},
-    },
+    domain::{Time, health::SourceHealth, metric, value::Scope, window::Tz},
     kpi::{
-        board::{Board, Look, RANGES, Range},
+        board::{Board, Look, Range},
         library::Library,
-        room::Room,
     },
 };
 
@@ -287,112 +279,6 @@ impl App {
         second + Duration::seconds(60 - i64::from(second.second()))
     }
 
-    fn input(&mut self, event: Event) -> Vec<Cmd> {
-        match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
-            Event::Paste(text) => {
-                if let Some(line) = self.overlay.line_mut() {
-                    line.push(&text);
-                    self.typed();
-                }
-                Vec::new()
-            }
-            Event::Resize(columns, rows) => {
-                self.size = (columns, rows);
-                Vec::new()
-            }
-            Event::Mouse(mouse) => match mouse.kind {
-                MouseEventKind::ScrollDown => self.step(Action::Down),
-                MouseEventKind::ScrollUp => self.step(Action::Up),
-                _ => Vec::new(),
-            },
-            Event::Key(_) | Event::FocusGained | Event::FocusLost => Vec::new(),
-        }
-    }
-
-    fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
-        self.notice = None;
-        let chord = Chord::of(key);
-        if chord == action::control_c() {
-            return vec![Cmd::Quit { leave_frame: false }];
-        }
-        let bound = self.keymap.action(chord);
-        if let Some(action @ (Action::Suspend | Action::Redraw)) = bound {
-            return self.perform(action);
-        }
-        if self.overlay.line_mut().is_some() {
-            return self.key_while_typing(key);
-        }
-        match (&self.overlay, bound) {
-            (Overlay::None, Some(action)) if (action::find(action).works)(self) => self.perform(action),
-            (Overlay::None, _) => Vec::new(),
-            _ => self.key_on_top(key, bound),
-        }
-    }
-
-    /// A text field has the keys: nothing global fires.
-    fn key_while_typing(&mut self, key: KeyEvent) -> Vec<Cmd> {
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Esc => self.cancel(),
-            KeyCode::Enter => return self.accept(),
-            KeyCode::Up => return self.step(Action::Up),
-            KeyCode::Down => return self.step(Action::Down),
-            KeyCode::Char('p') if ctrl => return self.step(Action::Up),
-            KeyCode::Char('n') if ctrl => return self.step(Action::Down),
-            KeyCode::PageUp => return self.perform(Action::PageUp),
-            KeyCode::PageDown => return self.perform(Action::PageDown),
-            KeyCode::Home => return self.perform(Action::First),
-            KeyCode::End => return self.perform(Action::Last),
-            KeyCode::Char('g') if matches!(&self.overlay, Overlay::GoTo { line, .. } if line.0.is_empty()) => {
-                // fingers that know `gg` mean the first item
-                self.overlay = Overlay::None;
-                return self.perform(Action::First);
-            }
-            _ => {
-                if self.overlay.line_mut().is_some_and(|line| line.take(key)) {
-                    self.typed();
-                }
-            }
-        }
-        Vec::new()
-    }
-
-    /// What follows from a changed text field.
-    fn typed(&mut self) {
-        if let Some(at) = self.overlay.at_mut() {
-            *at = 0;
-        }
-        match &mut self.overlay {
-            Overlay::GoTo { fault, .. } => *fault = None,
-            Overlay::Filter { line, .. } => {
-                let filter = Filter::typed(&line.0);
-                self.level_mut().filter = filter;
-            }
-            _ => {}
-        }
-    }
-
-    /// A menu or text without a field has the keys.
-    fn key_on_top(&mut self, key: KeyEvent, bound: Option<Action>) -> Vec<Cmd> {
-        if let (Overlay::Ranges { .. }, KeyCode::Char(digit @ '1'..='9')) = (&self.overlay, key.code) {
-            let index = digit as usize - '1' as usize;
-            if index < RANGES.len() {
-                self.overlay = Overlay::Ranges { at: index };
-                return self.accept();
-            }
-        }
-        match (key.code, bound) {
-            (KeyCode::Enter, _) => self.accept(),
-            (_, Some(action)) if action.moves() => self.perform(action),
-            (KeyCode::Esc, _) | (_, Some(Action::Back | Action::Quit | Action::Range | Action::Definition)) => {
-                self.cancel();
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// A new board: shown at once, or kept underneath while paused. The cursor stays on what it was on.
     fn take_board(&mut self, board: Arc<Board>) {
         let selected = self.selected_ids();
@@ -471,299 +357,5 @@ impl App {
     fn level_mut(&mut self) -> &mut Level {
         let last = self.trail.len() - 1;
         &mut self.trail[last]
-    }
-}
-
-/// What the picture reads.
-impl App {
-    /// The way in, outermost first; never empty.
-    #[must_use]
-    pub fn trail(&self) -> &[Level] {
-        &self.trail
-    }
-
-    /// Where one is.
-    #[must_use]
-    pub fn level(&self) -> &Level {
-        &self.trail[self.trail.len() - 1]
-    }
-
-    /// Where one is.
-    #[must_use]
-    pub fn place(&self) -> &Place {
-        &self.level().place
-    }
-
-    /// How many levels in; 1 on a tab.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.trail.len()
-    }
-
-    /// The board shown (the held one while paused), whatever its scope.
-    #[must_use]
-    pub fn newest(&self) -> Option<&Board> {
-        match &self.held {
-            Some(held) => held.board.as_deref(),
-            None => self.newest.as_deref(),
-        }
-    }
-
-    /// The board shown, when it is of the scope one stands in; `None` while the keeper still makes it.
-    #[must_use]
-    pub fn board(&self) -> Option<&Board> {
-        self.newest().filter(|board| board.look.scope == self.level().scope)
-    }
-
-    /// The board shown is of the range and moment asked for.
-    #[must_use]
-    pub fn window_fresh(&self) -> bool {
-        self.newest().is_some_and(|board| board.look.range == self.range && board.look.at == self.at)
-    }
-
-    /// The board's rows are the ones behind the open KPI.
-    #[must_use]
-    pub fn rows_fresh(&self) -> bool {
-        self.board().is_some_and(|board| board.look.focus == self.focus_metric())
-    }
-
-    /// What happened around the incident whose page is open; `None` elsewhere and until it is there.
-    #[must_use]
-    pub fn room(&self) -> Option<&Room> {
-        let Place::Row(row) = self.place() else { return None };
-        self.newest()?.room.as_ref().filter(|room| room.key == row.key)
-    }
-
-    /// Health of the sources.
-    #[must_use]
-    pub fn health(&self) -> &[SourceHealth] {
-        &self.health
-    }
-
-    /// Now.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// Zone of shown and typed times.
-    #[must_use]
-    pub fn zone(&self) -> Tz {
-        self.newest().map_or(self.zone, |board| board.zone)
-    }
-
-    /// This tab stands among the tabs: it always does, something feeds it, or one is on it.
-    #[must_use]
-    pub fn tab_shown(&self, tab: Tab) -> bool {
-        let fed = || {
-            self.newest().is_some_and(|b| match tab {
-                Tab::Quarter(quarter) => b.catalogue.headlines(quarter).any(|m| !b.unfed.contains(m.id)),
-                Tab::Objectives => !b.objectives.is_empty() || b.scorecard().next().is_some(),
-                Tab::Bridge | Tab::Sources => true,
-            })
-        };
-        !tab.only_when_fed() || fed() || self.trail[0].place == Place::Tab(tab)
-    }
-
-    /// The metrics there are; before the first board the built-in ones.
-    #[must_use]
-    pub fn catalogue(&self) -> Catalogue {
-        self.newest().map(|board| board.catalogue.clone()).unwrap_or_default()
-    }
-
-    /// The range looked at.
-    #[must_use]
-    pub fn range(&self) -> Range {
-        self.range
-    }
-
-    /// The past moment looked at; `None` is now.
-    #[must_use]
-    pub fn moment(&self) -> Option<Time> {
-        self.at
-    }
-
-    /// Since when the picture is held.
-    #[must_use]
-    pub fn paused_since(&self) -> Option<Time> {
-        self.held.as_ref().map(|held| held.since)
-    }
-
-    /// What lies on top.
-    #[must_use]
-    pub fn overlay(&self) -> &Overlay {
-        &self.overlay
-    }
-
-    /// The present filter.
-    #[must_use]
-    pub fn filter(&self) -> &Filter {
-        &self.level().filter
-    }
-
-    /// The last message, until the next key.
-    #[must_use]
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
-    }
-
-    /// The instant under the crosshair.
-    #[must_use]
-    pub fn cross(&self) -> Option<Time> {
-        self.cross
-    }
-
-    /// The chart of a KPI page fills the body.
-    #[must_use]
-    pub fn full(&self) -> bool {
-        self.full
-    }
-
-    /// The dimension the why panel was asked to show.
-    #[must_use]
-    pub fn cut_name(&self) -> Option<&str> {
-        self.cut.as_deref()
-    }
-
-    /// Names, titles and money are hidden.
-    #[must_use]
-    pub fn private(&self) -> bool {
-        self.private
-    }
-
-    /// The theme.
-    #[must_use]
-    pub fn theme(&self) -> ThemeName {
-        self.theme
-    }
-
-    /// Colours of the terminal.
-    #[must_use]
-    pub fn colours(&self) -> Depth {
-        self.depth
-    }
-
-    /// Only ASCII.
-    #[must_use]
-    pub fn ascii(&self) -> bool {
-        self.ascii
-    }
-
-    /// Texts of the metrics.
-    #[must_use]
-    pub fn library(&self) -> &Library {
-        &self.library
-    }
-
-    /// Which key does what.
-    #[must_use]
-    pub fn keymap(&self) -> &Keymap {
-        &self.keymap
-    }
-
-    /// Columns and rows.
-    #[must_use]
-    pub fn size(&self) -> (u16, u16) {
-        self.size
-    }
-
-    /// There is a view to go back to.
-    #[must_use]
-    pub fn has_last_view(&self) -> bool {
-        self.last.is_some()
-    }
-
-    /// The organisation's name as shown.
-    #[must_use]
-    pub fn org_name(&self) -> &str {
-        if self.private { "organisation" } else { self.newest().map_or(&self.org, |board| &board.org) }
-    }
-
-    /// A team's name as shown: its own, or a number in privacy mode.
-    #[must_use]
-    pub fn team_name(&self, name: &str) -> String {
-        self.shown_name(name, "team", |board| board.teams.iter().position(|t| t.name == name))
-    }
-
-    /// A service's name as shown.
-    #[must_use]
-    pub fn service_name(&self, name: &str) -> String {
-        self.shown_name(name, "service", |board| board.services.iter().position(|t| t.name == name))
-    }
-
-    /// An objective's name as shown.
-    #[must_use]
-    pub fn slo_name(&self, name: &str) -> String {
-        self.shown_name(name, "SLO", |board| board.slos.iter().position(|s| s.slo.name == name))
-    }
-
-    /// A source's name as shown.
-    #[must_use]
-    pub fn source_name(&self, name: &str) -> String {
-        match self.health.iter().position(|h| h.name == name) {
-            Some(i) if self.private => format!("source {}", i + 1),
-            _ => name.to_owned(),
-        }
-    }
-
-    fn shown_name(&self, name: &str, what: &str, index: impl Fn(&Board) -> Option<usize>) -> String {
-        if !self.private || name.is_empty() {
-            return name.to_owned();
-        }
-        match self.newest().and_then(index) {
-            Some(i) => format!("{what} {}", i + 1),
-            None => format!("{what} ?"),
-        }
-    }
-
-    /// The cursor of a part, inside its items.
-    #[must_use]
-    pub fn selected_index(&self, part: Part) -> usize {
-        let at = self.level().at.get(&part).copied().unwrap_or(0);
-        if at == 0 { 0 } else { at.min(self.items(part).len().saturating_sub(1)) }
-    }
-
-    /// The selected item of the part with the focus.
-    #[must_use]
-    pub fn selected(&self) -> Option<Item<'_>> {
-        let part = self.level().part();
-        self.items(part).get(self.selected_index(part)).copied()
-    }
-
-    /// A chart is on the page: the crosshair has something to walk on.
-    #[must_use]
-    pub fn chart_shown(&self) -> bool {
-        !self.cross_buckets().is_empty()
-            && (matches!(self.place(), Place::Kpi(_) | Place::Slo(_)) || self.place().parts().contains(&Part::Cards))
-    }
-
-    /// The buckets the crosshair steps through: the open KPI's, else those of the finest series.
-    #[must_use]
-    pub fn cross_buckets(&self) -> &[Window] {
-        let Some(board) = self.board() else { return &[] };
-        match self.place() {
-            Place::Kpi(metric) => board.series.get(metric.id).map_or(&[], |series| &series.buckets),
-            Place::Slo(_) => {
-                item::open_slo(self.place(), board).and_then(|s| s.detail.as_deref()).map_or(&[], |detail| &detail.series.buckets)
-            }
-            _ => board.series.values().map(|series| series.buckets.as_slice()).max_by_key(|b| b.len()).unwrap_or(&[]),
-        }
-    }
-
-    /// One card at a time, one part at a time.
-    #[must_use]
-    pub fn narrow(&self) -> bool {
-        place::narrow(self.size)
-    }
-
-    /// Cards side by side.
-    #[must_use]
-    pub fn columns(&self, part: Part) -> usize {
-        if part == Part::Cards { place::card_columns(self.place(), self.size, self.items(part).len()) } else { 1 }
-    }
-
-    /// Rows of a page, about.
-    fn page(&self) -> isize {
-        isize::try_from(self.size.1.saturating_sub(8).max(1)).unwrap_or(1)
     }
 }
