@@ -23,7 +23,6 @@ use std::{
 };
 
 pub use check::{RANGES, THEMES};
-pub use read::nearest;
 pub use slo::SLIS;
 use toml::{
     Spanned,
@@ -237,9 +236,9 @@ impl OwnKeys {
             // Made in memory, not from a file: the faults are right, their places are not.
             root = toml::to_string(&self.table).unwrap_or_default();
             let table = DeTable::parse_recoverable(&root).0;
-            read::read(read::Place { file: &self.file, text: &root }, table, &mut faults)
+            read::read(read::Place { file: &self.file, text: &root }, table, &raw::SOURCE_KEYS, &mut faults)
         } else {
-            read::read(place, self.block(), &mut faults)
+            read::read(place, self.block(), &raw::SOURCE_KEYS, &mut faults)
         };
         faults.sort_by_key(|f| (f.line, f.column));
         match value {

@@ -8,6 +8,7 @@ pub mod defined;
 pub mod health;
 pub(crate) mod instant;
 pub mod metric;
+pub mod near;
 pub mod objective;
 pub mod person;
 pub mod record;

@@ -15,6 +15,7 @@ mod library;
 mod live;
 mod log;
 mod measure;
+mod names;
 mod paths;
 mod present;
 mod review;

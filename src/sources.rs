@@ -22,6 +22,7 @@ use crate::{
     domain::{
         Time,
         health::Progress,
+        near,
         record::{Kind as RecordKind, Record},
     },
 };
@@ -174,9 +175,8 @@ pub fn find(name: &str) -> Option<&'static Kind> {
 /// Unknown kind, unknown keys, wrong types: with line and column.
 pub fn build(config: &SourceConfig) -> Result<(Box<dyn Source>, &'static Kind), Vec<Fault>> {
     let Some(kind) = find(&config.kind) else {
-        let known = KINDS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
-        let message = format!("source `{}`: unknown kind `{}`; expected one of {known}", config.name, config.kind);
-        return Err(vec![Fault { file: config.own.file.clone(), line: config.line, column: 1, message }]);
+        let known: Vec<&str> = KINDS.iter().map(|k| k.name).collect();
+        return Err(vec![config.own.fault(format!("source `{}`: {}", config.name, near::unknown("kind", &config.kind, &known)))]);
     };
     let settings = Settings {
         name: config.name.clone(),

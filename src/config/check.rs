@@ -24,6 +24,7 @@ use crate::domain::{
     care::{Baseline, Care},
     defined::Catalogue,
     metric::{self, AUDIENCES, Metric, PERSPECTIVES},
+    near,
     objective::{KeyResult, Objective},
     window::Tz,
 };
@@ -56,7 +57,7 @@ impl<'a> Check<'a> {
         let named = Named::of(root.get_ref());
         quote_metric_ids(root.get_mut());
         let sources = self.sources(&mut root, &named);
-        let file: raw::File = read::read(self.place, root, &mut self.faults)?;
+        let file: raw::File = read::read(self.place, root, &[], &mut self.faults)?;
         let zone = self.zone(file.org.timezone.as_ref());
         let currency = self.currency(file.org.currency.as_ref());
         self.catalogue = Catalogue::new(self.definitions(&file.metric, &currency));
@@ -89,7 +90,7 @@ impl<'a> Check<'a> {
     /// A fault when `text` is not one of `known`.
     pub fn one_of(&mut self, what: &str, text: &Text, known: &[&str]) {
         if !known.contains(&text.get_ref().as_str()) {
-            self.fault(text.span().start, read::unknown(what, text.get_ref(), known));
+            self.fault(text.span().start, near::unknown(what, text.get_ref(), known));
         }
     }
 
@@ -113,7 +114,7 @@ impl<'a> Check<'a> {
         let Some(text) = text else { return Tz::UTC };
         text.get_ref().parse().unwrap_or_else(|_| {
             let known: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()).collect();
-            let near = read::nearest(text.get_ref(), known.into_iter()).unwrap_or("Europe/Berlin");
+            let near = near::nearest(text.get_ref(), known).unwrap_or("Europe/Berlin");
             let message =
                 format!("`{}` is no time zone; expected a name such as `{near}` or `UTC`", crate::domain::text::clean(text.get_ref()));
             self.fault(text.span().start, message);
@@ -138,8 +139,7 @@ impl<'a> Check<'a> {
     fn metric(&mut self, id: &Text) -> Option<&'static Metric> {
         let found = self.catalogue.find(id.get_ref());
         if found.is_none() {
-            let known: Vec<&str> = self.catalogue.all().map(|m| m.id).collect();
-            self.fault(id.span().start, read::unknown("metric", id.get_ref(), &known));
+            self.fault(id.span().start, self.catalogue.unknown(id.get_ref()));
         }
         found
     }
@@ -342,7 +342,7 @@ impl<'a> Check<'a> {
                     own.insert(key, value);
                 }
             }
-            let Some(source) = read::read::<raw::Source>(self.place, Spanned::new(span.clone(), common), &mut self.faults) else {
+            let Some(source) = read::read::<raw::Source>(self.place, Spanned::new(span.clone(), common), &[], &mut self.faults) else {
                 continue;
             };
             if let Some(team) = &source.team {
@@ -401,14 +401,18 @@ impl Named {
     }
 }
 
-/// `[kpi.time_to_restore.p90]` is a table in a table to TOML; here it means the metric `time_to_restore.p90`.
+/// `[kpi.time_to_restore.p90]` is a table in a table to TOML; here it means the metric `time_to_restore.p90`. So does a
+/// misspelt one, to be told which metric is near.
 fn quote_metric_ids(root: &mut DeTable<'_>) {
     let Some(DeValue::Table(kpis)) = root.get_mut("kpi").map(Spanned::get_mut) else { return };
     let heads: Vec<_> = kpis.keys().cloned().collect();
     for head in heads {
         let Some(DeValue::Table(table)) = kpis.get_mut(&head).map(Spanned::get_mut) else { continue };
+        let means_metric = |tail: &str, value: &DeValue<'_>| {
+            metric::find(&format!("{}.{tail}", head.get_ref())).is_some() || (value.is_table() && !["baseline", "target"].contains(&tail))
+        };
         let tails: Vec<_> =
-            table.keys().filter(|tail| metric::find(&format!("{}.{}", head.get_ref(), tail.get_ref())).is_some()).cloned().collect();
+            table.iter().filter(|(tail, value)| means_metric(tail.get_ref(), value.get_ref())).map(|(tail, _)| tail.clone()).collect();
         let mut moved = Vec::new();
         for tail in tails {
             if let Some(value) = table.remove(&tail) {

@@ -11,11 +11,11 @@ use toml::Spanned;
 use super::{
     check::Check,
     raw::{self, Text},
-    read,
 };
 use crate::domain::{
     defined::{Condition, Definition, Fold, Over, Part, Test},
     metric::{self, Direction, Metric, Quarter, Unit},
+    near,
     record::{Kind, Record},
     text::clean,
 };
@@ -142,7 +142,7 @@ impl Check<'_> {
             return Some(Over::Sample(clean(series)));
         }
         if !OVER.contains(&text.get_ref().as_str()) {
-            let near = read::unknown("kind of record", text.get_ref(), &OVER);
+            let near = near::unknown("kind of record", text.get_ref(), &OVER);
             self.fault(text.span().start, format!("{near} (or a live series, as `sample:requests`)"));
             return None;
         }
@@ -241,7 +241,7 @@ impl Check<'_> {
         let message = match reads.fields.get(head) {
             Some(true) => format!("`{head}` holds several; say which, as in `{head}.region`"),
             Some(false) => format!("`{head}` holds nothing named"),
-            None => read::unknown(&format!("field of {}", reads.over.word()), field, &known),
+            None => near::unknown(&format!("field of {}", reads.over.word()), field, &known),
         };
         self.fault(at, message);
         None

@@ -12,12 +12,12 @@ use super::{
     Fault,
     check::{Check, Named},
     period, raw,
-    read::unknown,
     slo::{self, SLIS, judge},
 };
 use crate::{
     analysis::burn,
     domain::{
+        near::unknown,
         slo::{Least, Method, Period, Slo},
         text::clean,
         window::Tz,

@@ -12,7 +12,7 @@ use toml::{
 };
 
 use super::Fault;
-use crate::domain::text::clean_to;
+use crate::domain::{near::unknown, text::clean_to};
 
 /// More faults than this are not listed.
 const MAX_FAULTS: usize = 200;
@@ -49,8 +49,9 @@ impl Place<'_> {
     }
 }
 
-/// Read a table into a settings struct, noting every fault. `None` when what is left does not make one.
-pub fn read<T: DeserializeOwned>(place: Place<'_>, mut table: Spanned<DeTable<'_>>, faults: &mut Vec<Fault>) -> Option<T> {
+/// Read a table into a settings struct, noting every fault. `None` when what is left does not make one. `also`: keys that
+/// may stand there too and were taken out already.
+pub fn read<T: DeserializeOwned>(place: Place<'_>, mut table: Spanned<DeTable<'_>>, also: &[&str], faults: &mut Vec<Fault>) -> Option<T> {
     // Keys already cut, by the table they stood in: their absence is not a second fault.
     let mut cut: Vec<(Range<usize>, String)> = Vec::new();
     loop {
@@ -63,7 +64,7 @@ pub fn read<T: DeserializeOwned>(place: Place<'_>, mut table: Spanned<DeTable<'_
         let removed = remove(table.get_mut(), own, &span, &mut Vec::new());
         let follows = missing_key(error.message()).is_some_and(|key| cut.iter().any(|(at, name)| *at == span && name == key));
         if !follows {
-            faults.push(place.fault(span.start, explain(error.message(), removed.as_ref())));
+            faults.push(place.fault(span.start, explain(error.message(), removed.as_ref(), also)));
         }
         match removed {
             Some(removed) if faults.len() < MAX_FAULTS => cut.push((removed.parent, removed.path.last().cloned().unwrap_or_default())),
@@ -130,11 +131,11 @@ fn remove_below(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>, path: &mu
 }
 
 /// serde's words in ours: what is wrong, then what was expected.
-fn explain(message: &str, removed: Option<&Removed>) -> String {
+fn explain(message: &str, removed: Option<&Removed>, also: &[&str]) -> String {
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((name, expected)) = rest.split_once("`, ")
     {
-        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).chain(also.iter().copied()).collect();
         return unknown("key", name, &known);
     }
     if let Some(key) = missing_key(message) {
@@ -177,59 +178,9 @@ fn missing_key(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'))
 }
 
-/// `unknown <what> `name`; did you mean `near`? expected one of …`
-#[must_use]
-pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let near = nearest(name, known.iter().copied()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    let list = match known {
-        [] => String::new(),
-        _ if !near.is_empty() => String::new(),
-        [one] => format!("; expected `{one}`"),
-        _ if known.len() <= 24 => format!("; expected one of {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
-        _ => format!("; `quarterdeck library` lists the {} there are", known.len()),
-    };
-    format!("unknown {what} `{}`{near}{list}", clean_to(name, 80))
-}
-
-/// The known word nearest to a misspelt one, when one is near.
-#[must_use]
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 4);
-    let by_distance = known.map(|k| (distance(&word, &k.to_lowercase()), k)).min_by_key(|(d, _)| *d);
-    by_distance.filter(|(d, _)| *d <= allowed).map(|(_, k)| k)
-}
-
-/// Edits (insert, delete, replace, swap of neighbours) from one word to another.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let same = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + same);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_near_word_is_suggested_and_a_far_one_is_not() {
-        let known = ["change_failure_rate", "lead_time", "uptime"];
-        assert_eq!(nearest("change_failure_rat", known.into_iter()), Some("change_failure_rate"));
-        assert_eq!(nearest("uptmie", known.into_iter()), Some("uptime"));
-        assert_eq!(nearest("velocity", known.into_iter()), None);
-    }
 
     #[test]
     fn line_and_column_count_characters_not_bytes() {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     check::{Check, Named},
     raw::{self, Text},
-    read,
 };
 use crate::domain::{
+    near,
     person::pseudonym,
     record::CatalogService,
     team::{Owned, Roster, Subject, Team, UNATTRIBUTED},
@@ -37,7 +37,7 @@ impl Check<'_> {
             let message = if known.is_empty() {
                 format!("unknown team `{}`; there is no [[team]]", name.get_ref())
             } else {
-                read::unknown("team", name.get_ref(), &known)
+                near::unknown("team", name.get_ref(), &known)
             };
             self.fault(name.span().start, message);
         }
@@ -50,7 +50,7 @@ impl Check<'_> {
             let message = if known.is_empty() {
                 format!("unknown service `{}`; name it in a [[service]] or in a team's `services`", name.get_ref())
             } else {
-                read::unknown("service", name.get_ref(), &known)
+                near::unknown("service", name.get_ref(), &known)
             };
             self.fault(name.span().start, message);
         }

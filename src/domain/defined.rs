@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::{
     metric::{self, Metric, Quarter},
+    near,
     record::{Kind, Record},
+    text::clean_to,
 };
 
 /// How values become one number.
@@ -138,6 +140,25 @@ impl Catalogue {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&'static Metric> {
         metric::find(id).or_else(|| self.definition(id).map(|d| d.metric))
+    }
+
+    /// All that [`find`](Self::find) knows: short forms, then ids.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let short = |m: &'static Metric| if m.facet_of.is_none() { m.id.split_once('.') } else { None };
+        self.all().filter_map(move |m| Some(short(m)?.0)).chain(self.all().map(|m| m.id))
+    }
+
+    /// What to say of an id that nothing knows, with the id or short form that was probably meant.
+    #[must_use]
+    pub fn unknown(&self, id: &str) -> String {
+        let names: Vec<&str> = self.names().collect();
+        let alike: Vec<String> = names.iter().filter(|n| n.contains(id) || id.contains(*n)).take(5).map(|n| format!("`{n}`")).collect();
+        let hint = match near::hint(id, names.iter().copied()) {
+            hint if !hint.is_empty() => hint,
+            _ if id.len() > 2 && !alike.is_empty() => format!("; did you mean one of {}?", alike.join(", ")),
+            _ => "; `quarterdeck library` lists them".to_owned(),
+        };
+        format!("unknown metric `{}`{hint}", clean_to(id, 80))
     }
 
     /// Headline metrics of a tab, in card order.

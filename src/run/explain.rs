@@ -11,6 +11,7 @@ use crate::{
     domain::{
         defined::Catalogue,
         metric::Metric,
+        near,
         record::{Body, Record},
         text::clean,
         value::{Reading, Scope},
@@ -36,10 +37,13 @@ pub fn run(global: &Global, args: &Explain, out: &mut dyn Write) -> Ended {
     let records = find(&reader, &args.id)?;
     if records.is_empty() {
         let Some(metric) = config.catalogue.find(&args.id) else {
+            let known = config.catalogue.names().chain(config.slos.iter().map(|s| s.name.as_str()));
+            let near = match near::hint(&args.id, known) {
+                hint if hint.is_empty() => "; `quarterdeck events`, `quarterdeck library` and `quarterdeck slo` list them".to_owned(),
+                hint => hint,
+            };
             let id = clean(&args.id);
-            return Err(Stop::Use(format!(
-                "nothing is called `{id}`: no record has this key or id, no metric, no objective; `quarterdeck events`, `quarterdeck library` and `quarterdeck slo` list them"
-            )));
+            return Err(Stop::Use(format!("nothing is called `{id}`: no record has this key or id, no metric, no objective{near}")));
         };
         let now = when::now();
         let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, now)?;

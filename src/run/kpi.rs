@@ -5,13 +5,12 @@ use std::io::Write;
 use super::{
     Ended, Stop,
     args::{Global, Kpi, TableFormat},
-    library, measure, paths, table, when,
+    measure, names, paths, table, when,
 };
 use crate::{
     domain::{
         defined::Catalogue,
         metric::Metric,
-        text::clean,
         value::{Datum, Reading, Scope},
     },
     store::Reader,
@@ -73,7 +72,7 @@ fn metrics(ids: &[String], catalogue: &Catalogue) -> Result<Vec<&'static Metric>
     }
     let mut chosen: Vec<&'static Metric> = Vec::new();
     for id in ids {
-        let found = library::find(id, catalogue)?;
+        let found = names::metric(id, catalogue)?;
         let family = |m: &&Metric| m.id == found.id || (found.id != id && m.facet_of == Some(found.id));
         for metric in catalogue.all().filter(family) {
             if !chosen.iter().any(|c| c.id == metric.id) {
@@ -88,28 +87,16 @@ fn scopes(args: &Kpi, desk: &measure::Desk, reader: &Reader) -> Result<Vec<Scope
     let mut scopes = Vec::new();
     if let Some(team) = &args.team {
         let known = desk.teams();
-        scopes.extend(named("--team", team, &known)?.into_iter().map(Scope::Team));
+        scopes.extend(names::one_or_all("--team", team, &known)?.into_iter().map(Scope::Team));
     }
     if let Some(service) = &args.service {
         let known = reader.services()?;
-        scopes.extend(named("--service", service, &known)?.into_iter().map(Scope::Service));
+        scopes.extend(names::one_or_all("--service", service, &known)?.into_iter().map(Scope::Service));
     }
     if args.team.is_none() && args.service.is_none() {
         scopes.push(Scope::Org);
     }
     Ok(scopes)
-}
-
-/// `all`, or one that exists: a misspelt name must not read as an empty team.
-fn named(option: &str, name: &str, known: &[String]) -> Result<Vec<String>, Stop> {
-    if known.iter().any(|k| k == name) {
-        return Ok(vec![name.to_owned()]);
-    }
-    if name == "all" {
-        return Ok(known.to_vec());
-    }
-    let list = if known.is_empty() { "none is known yet".to_owned() } else { format!("known: {}", known.join(", ")) };
-    Err(Stop::Use(format!("{option} {}: nothing is called so; {}", clean(name), clean(&list))))
 }
 
 fn scope_word(scope: &Scope) -> String {
@@ -190,12 +177,5 @@ mod tests {
         assert!(family.contains(&"deployment_frequency.per_day") && family.contains(&"deployment_frequency.active_days"), "{family:?}");
         assert_eq!(family.iter().filter(|m| **m == "deployment_frequency.count").count(), 1);
         assert!(matches!(metrics(&["led_time".into()], &Catalogue::default()), Err(Stop::Use(_))));
-    }
-
-    #[test]
-    fn a_misspelt_team_is_refused_with_the_known_ones() {
-        let known = vec!["pay".to_owned(), "risk".to_owned()];
-        assert_eq!(named("--team", "all", &known).unwrap(), known);
-        assert!(matches!(named("--team", "pya", &known), Err(Stop::Use(why)) if why.contains("pay, risk")));
     }
 }

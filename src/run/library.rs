@@ -5,7 +5,7 @@ use std::io::Write;
 use super::{
     Ended, Stop,
     args::{Global, Library as Args, TextJson},
-    paths,
+    names, paths,
 };
 use crate::{
     domain::{
@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
     };
     let library = Library::builtin().map_err(Stop::Could)?.with(&catalogue);
     let chosen: Vec<&Metric> = match &args.id {
-        Some(id) => vec![find(id, &catalogue)?],
+        Some(id) => vec![names::metric(id, &catalogue)?],
         None => catalogue.all().collect(),
     };
     match args.format {
@@ -62,19 +62,6 @@ pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
         }
     }
     Ok(0)
-}
-
-/// The metric of an id or short form.
-///
-/// # Errors
-/// [`Stop::Use`] with the ids that look alike.
-pub fn find(id: &str, catalogue: &Catalogue) -> Result<&'static Metric, Stop> {
-    catalogue.find(id).ok_or_else(|| {
-        let alike: Vec<&str> = catalogue.all().map(|m| m.id).filter(|m| m.contains(id) || id.contains(m)).take(5).collect();
-        let hint =
-            if alike.is_empty() { "`quarterdeck library` lists them".to_owned() } else { format!("did you mean {}?", alike.join(", ")) };
-        Stop::Use(format!("no metric is called `{}`; {hint}", crate::domain::text::clean(id)))
-    })
 }
 
 fn direction(m: &Metric) -> &'static str {

@@ -11,8 +11,8 @@ use super::{
     paths, table, when,
 };
 use crate::{
-    config::{Config, nearest},
-    domain::{Time, text::clean, value::Scope},
+    config::Config,
+    domain::{Time, near, text::clean, value::Scope},
     engine::{
         settings,
         slos::{self, Open},
@@ -35,9 +35,11 @@ pub fn run(global: &Global, args: &Slo, out: &mut dyn Write) -> Ended {
     if let Some(name) = &args.name {
         states.retain(|s| s.slo.name == *name);
         if states.is_empty() {
-            let known = config.slos.iter().map(|s| s.name.as_str());
-            let near = nearest(name, known).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            return Err(Stop::Use(format!("no objective is called `{}`{near}; `quarterdeck slo` lists all", clean(name))));
+            let near = match near::hint(name, config.slos.iter().map(|s| s.name.as_str())) {
+                hint if hint.is_empty() => "; `quarterdeck slo` lists all".to_owned(),
+                hint => hint,
+            };
+            return Err(Stop::Use(format!("no objective is called `{}`{near}", clean(name))));
         }
     }
     match args.format {

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::{
     Ended, Stop,
     args::{Global, TextJson, Why as Args},
-    library, measure, paths,
+    measure, names, paths,
     table::{self, Table},
     when,
 };
@@ -27,18 +27,18 @@ const INSIDE: usize = 4;
 pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
     let (opened, reader) = paths::open_reader(global)?;
     let config = &opened.config;
-    let metric = library::find(&args.id, &config.catalogue)?;
+    let metric = names::metric(&args.id, &config.catalogue)?;
     let (window, as_of) = when::span(&args.span, config.zone, &config.ui.range, when::now())?;
     let desk = measure::Desk::open(&reader, config, window, as_of)?;
     let scope = match (&args.team, &args.service) {
-        (Some(team), _) => Scope::Team(known("--team", team, &desk.teams())?),
-        (_, Some(service)) => Scope::Service(known("--service", service, &reader.services()?)?),
+        (Some(team), _) => Scope::Team(names::one("--team", team, &desk.teams())?),
+        (_, Some(service)) => Scope::Service(names::one("--service", service, &reader.services()?)?),
         _ => Scope::Org,
     };
     let mut why = desk.why(metric, &scope).ok_or_else(|| Stop::Use(format!("{} has no value to explain", metric.id)))?;
     if let Some(by) = &args.by {
         let names: Vec<String> = why.cuts.iter().chain(&why.drivers).map(|c| c.by.clone()).collect();
-        let by = known("--by", by, &names)?;
+        let by = names::one("--by", by, &names)?;
         why.cuts.retain(|c| c.by == by);
         why.drivers.retain(|c| c.by == by);
     }
@@ -49,15 +49,6 @@ pub fn run(global: &Global, args: &Args, out: &mut dyn Write) -> Ended {
         write(&why, args.by.is_some(), config.zone, out)?;
     }
     Ok(0)
-}
-
-/// A misspelt name must not read as an empty group.
-fn known(option: &str, name: &str, names: &[String]) -> Result<String, Stop> {
-    if names.iter().any(|n| n == name) {
-        return Ok(name.to_owned());
-    }
-    let list = if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) };
-    Err(Stop::Use(format!("{option} {}: nothing is called so; {}", clean(name), clean(&list))))
 }
 
 fn write(why: &Why, all: bool, zone: Tz, out: &mut dyn Write) -> Result<(), Stop> {

@@ -282,6 +282,7 @@ fn explain_says_how_a_record_counts_and_how_a_metric_comes_about() {
         assert!(metric.contains(part), "`{part}` is not in:\n{metric}");
     }
     place.run(&["explain", "--store", &store, "nobody"]).refused(2, "nothing is called `nobody`");
+    place.run(&["explain", "--store", &store, "chnage_failure_rate"]).refused(2, "did you mean `change_failure_rate`?");
 }
 
 #[test]
@@ -308,8 +309,11 @@ fn kpi_speaks_three_forms_and_refuses_what_it_does_not_know() {
     // Deployments after the evaluation instant are not looked at.
     let early = json_lines(&kpi(&["deployment_frequency.count", "--as-of", "2026-03-05", "--format", "json"]).fine());
     assert_eq!(early[0]["value"], 3.0, "{early:?}");
-    kpi(&["deploy_frequency"]).refused(2, "no metric is called `deploy_frequency`");
-    kpi(&["--service", "apx"]).refused(2, "known: api");
+    kpi(&["deploy_frequency"]).refused(2, "unknown metric `deploy_frequency`; did you mean `deployment_frequency`?");
+    kpi(&["--service", "apx"]).refused(2, "did you mean `api`? known: api");
+    let why = |more: &[&str]| place.run(&[&["why"], &span[..], more].concat());
+    why(&["lead_tim"]).refused(2, "unknown metric `lead_tim`; did you mean `lead_time`?");
+    why(&["lead_time", "--service", "apj"]).refused(2, "did you mean `api`?");
     place.run(&["kpi", "--store", &store, "--from", "2026-03-16", "--to", "2026-03-02"]).refused(2, "the span is empty");
 }
 
@@ -405,7 +409,8 @@ fn library_schema_and_completions_need_nothing() {
     let json = json_lines(&place.run(&["library", "uptime", "--format", "json"]).fine());
     assert_eq!(json[0]["id"], "uptime");
     assert!(json[0]["formula"].is_string());
-    place.run(&["library", "uptme"]).refused(2, "no metric is called");
+    place.run(&["library", "uptme"]).refused(2, "unknown metric `uptme`; did you mean `uptime`?");
+    place.run(&["library", "cost"]).refused(2, "did you mean one of `infra_cost`");
     let kinds = place.run(&["library", "--sources"]).fine();
     assert!(kinds.contains("git: ") && kinds.contains("kind = \"git\""), "{kinds}");
     for of in ["config", "records"] {

@@ -230,6 +230,36 @@ window = "30d"
 }
 
 #[test]
+fn a_misspelt_name_is_refused_with_the_one_that_was_meant() {
+    let result = |kpi: &str| {
+        format!("[[objective]]\nname = \"o\"\n[[objective.key_results]]\nkpi = \"{kpi}\"\nfrom = \"9h\"\nto = \"8h\"\ndue = 2026-12-31\n")
+    };
+    for (text, expected) in [
+        ("[kpi.lead_tim]\ntarget = \"< 24h\"\n".to_owned(), "q.toml:1:6: unknown metric `lead_tim`; did you mean `lead_time`?"),
+        (
+            "[kpi.lead_tim.median]\ntarget = \"< 24h\"\n".to_owned(),
+            "q.toml:1:15: unknown metric `lead_tim.median`; did you mean `lead_time.median`?",
+        ),
+        (
+            "[kpi.lead_time.medan]\ntarget = \"< 24h\"\n".to_owned(),
+            "q.toml:1:16: unknown metric `lead_time.medan`; did you mean `lead_time.median`?",
+        ),
+        ("[kpi.happiness]\nowner = \"me\"\n".to_owned(), "q.toml:1:6: unknown metric `happiness`; `quarterdeck library` lists them"),
+        (result("time_to_restor"), "q.toml:4:7: unknown metric `time_to_restor`; did you mean `time_to_restore`?"),
+    ] {
+        assert_eq!(faults(&text), [expected], "{text}");
+    }
+    let source = |lines: &str| {
+        let config = parse(&format!("[[source]]\nname = \"code\"\n{lines}")).unwrap();
+        sources::build(&config.sources[0]).err().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(source("kind = \"gti\"\n"), ["q.toml:1:1: source `code`: unknown kind `gti`; did you mean `git`?"]);
+    // The keys that every source has are as near as its kind's own.
+    assert_eq!(source("kind = \"git\"\npath = \".\"\nevry = \"5m\"\n"), ["q.toml:5:1: unknown key `evry`; did you mean `every`?"]);
+    assert_eq!(source("kind = \"git\"\npath = \".\"\nbrnach = \"main\"\n"), ["q.toml:5:1: unknown key `brnach`; did you mean `branch`?"]);
+}
+
+#[test]
 fn a_fault_in_a_team_is_not_a_second_fault_where_the_team_is_named() {
     let text = "[[team]]\nname = \"pay\"\nservices = [3]\n\n[[service]]\nname = \"s\"\nteam = \"pay\"\n";
     assert_eq!(faults(text), ["q.toml:3:13: expected a string, found integer `3`"]);
