@@ -238,6 +238,7 @@ impl File<'_> {
                 method,
                 rules: Vec::new(),
                 least: Least::default(),
+                silent_after: None,
                 from: format!("{}, document {n}", self.name),
                 warnings: warnings.clone(),
             };

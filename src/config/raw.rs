@@ -346,6 +346,9 @@ pub struct Slo {
     /// Fewest bad ones among them. Default 2.
     #[schemars(with = "Option<f64>")]
     pub min_bad: Option<Spanned<f64>>,
+    /// Alert when nothing was counted for so many intervals, each as long as the shortest alert window. Default: never.
+    #[schemars(with = "Option<u64>")]
+    pub silent_after: Option<Spanned<u64>>,
     /// OpenSLO files, relative to this file; `*` and `?` match. Stands alone.
     #[schemars(with = "Option<String>")]
     pub openslo: Option<Text>,

@@ -97,6 +97,12 @@ impl Check<'_> {
             None => usual,
         };
         let least = Least { events: number(&raw.min_events, least.events), bad: number(&raw.min_bad, least.bad) };
+        let silent_after = raw.silent_after.as_ref().map(|n| {
+            if *n.get_ref() == 0 {
+                self.fault(n.span().start, "expected a number of intervals, 1 or more; leave it out for no alert");
+            }
+            *n.get_ref()
+        });
         let mut slo = Slo {
             name: clean(raw.name.as_ref()?.get_ref()),
             services: services.iter().map(|s| s.get_ref().clone()).collect(),
@@ -108,6 +114,7 @@ impl Check<'_> {
             method: method?,
             rules: alerts?,
             least,
+            silent_after,
             from: format!("{}:{}", self.place.file, self.place.fault(at, "").line),
             warnings: Vec::new(),
         };

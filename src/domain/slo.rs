@@ -159,6 +159,9 @@ pub struct Slo {
     pub rules: Vec<Rule>,
     /// Fewest events for an alert.
     pub least: Least,
+    /// Whole intervals without anything counted after which silence itself is an alert; `None`: never. An interval is as
+    /// long as the shortest alert window.
+    pub silent_after: Option<u64>,
     /// Where it is written.
     pub from: String,
     /// Doubts about the definition itself.

@@ -97,6 +97,8 @@ pub enum Standing {
     Page,
     /// More was spent than there was.
     Overspent,
+    /// Nothing was counted for as long as the objective says is too long.
+    Silent,
     /// An alert fires that can wait for the morning.
     Ticket,
     /// Nothing was counted lately, or at all.
@@ -114,6 +116,7 @@ impl Standing {
         match self {
             Self::Page => "page",
             Self::Overspent => "overspent",
+            Self::Silent => "silent",
             Self::Ticket => "ticket",
             Self::NoData => "no_data",
             Self::Refused => "refused",
@@ -127,6 +130,7 @@ impl Standing {
         match self {
             Self::Page => "paging",
             Self::Overspent => "overspent",
+            Self::Silent => "silent",
             Self::Ticket => "ticket",
             Self::NoData => "no data",
             Self::Refused => "refused",
@@ -166,7 +170,7 @@ pub struct State {
     pub last: Option<Time>,
     /// Length of the shortest alert window, by which silence is counted, seconds.
     pub interval_s: f64,
-    /// Whole intervals without anything counted.
+    /// Whole intervals without anything counted; maintenance is no silence.
     pub silent: u64,
     /// What to know before believing it.
     pub notes: BTreeSet<String>,
@@ -190,10 +194,16 @@ impl State {
         self.of_period.or(self.remaining)
     }
 
+    /// Nothing was counted for longer than the objective allows.
+    #[must_use]
+    pub fn silence_fires(&self) -> bool {
+        self.slo.silent_after.is_some_and(|most| self.silent >= most)
+    }
+
     /// It wants to be looked at now.
     #[must_use]
     pub fn burns(&self) -> bool {
-        matches!(self.standing, Standing::Page | Standing::Overspent | Standing::Ticket)
+        matches!(self.standing, Standing::Page | Standing::Overspent | Standing::Silent | Standing::Ticket)
     }
 }
 
@@ -228,7 +238,8 @@ pub fn evaluate(slo: &Arc<Slo>, m: &Material<'_>) -> State {
     let spent = counted.clone().inside(window);
     let total = spent.sum(window);
     let interval_s = alerts.iter().map(|a| a.rule.short_s).fold(f64::INFINITY, f64::min).clamp(60.0, 86_400.0);
-    let silence_s = last.map_or(window.seconds(), |t| Window::new(t, as_of).seconds());
+    let since = last.map_or(window, |t| Window::new(t, as_of));
+    let silence_s = count::unplanned_s(since, &slo.services, &count::maintenance(&m.facts.records));
     let mut state = State {
         slo: Arc::clone(slo),
         standing: Standing::NoData,
@@ -254,6 +265,9 @@ pub fn evaluate(slo: &Arc<Slo>, m: &Material<'_>) -> State {
         return State { standing: Standing::Refused, reason: Some(why), ..state };
     }
     judge(&mut state, &counted);
+    if state.silence_fires() && state.standing > Standing::Silent {
+        state.standing = Standing::Silent;
+    }
     if let Ok(budget) = burn::budget(slo.target) {
         let allowed = budget * total.valid;
         state.by_service = burnt::by_service(&spent, allowed);

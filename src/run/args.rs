@@ -70,7 +70,7 @@ pub enum Command {
     Why(Why),
     /// The quarterly review: which metrics stand still, jump, lack an owner, or are past their review
     Review(Review),
-    /// Service level objectives: budgets, burn rates, alerts; exit code 1 when a page fires or a budget is overspent
+    /// Service level objectives: budgets, burn rates, alerts; exit code 1 when a page fires, a budget is overspent, or data stays away
     Slo(Slo),
     /// Deployments, changes, incidents as rows
     Events(Events),

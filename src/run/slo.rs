@@ -1,5 +1,5 @@
-//! `slo`: how the objectives stand. The exit code says whether someone should look: 1 when a page fires or a budget is
-//! overspent.
+//! `slo`: how the objectives stand. The exit code says whether someone should look: 1 when a page fires, a budget is
+//! overspent, or nothing was counted for longer than the objective allows.
 
 use std::io::Write;
 
@@ -57,7 +57,7 @@ pub fn run(global: &Global, args: &Slo, out: &mut dyn Write) -> Ended {
             table.write(out)?;
         }
     }
-    let grave = states.iter().any(|s| s.standing == Standing::Page || s.left().is_some_and(|left| left < 0.0));
+    let grave = states.iter().any(|s| s.standing == Standing::Page || s.silence_fires() || s.left().is_some_and(|left| left < 0.0));
     Ok(i32::from(grave))
 }
 
@@ -73,6 +73,9 @@ fn cells(s: &State) -> [String; 9] {
     let pair =
         |a: &AlertState| format!("{} {} {} {}", window(a.rule.long_s), words::rate(&a.long), window(a.rule.short_s), words::rate(&a.short));
     let mut notes: Vec<String> = s.reason.iter().cloned().collect();
+    if s.silence_fires() {
+        notes.push(format!("no data for {} intervals of {}", s.silent, words::length(s.interval_s)));
+    }
     notes.extend(s.notes.iter().cloned());
     [
         s.slo.name.clone(),
@@ -118,7 +121,7 @@ pub(super) fn as_json(s: &State) -> Value {
         "target": s.slo.target, "state": s.standing.word(), "reason": s.reason, "from": s.window.from, "to": s.window.to,
         "period_to": s.period.to, "unit": s.slo.unit(), "bad": s.bad, "valid": s.valid, "value": s.value, "remaining": s.remaining,
         "remaining_of_period": s.of_period, "exhausted_in_s": s.exhausted_in_s, "exhaustion_is_lower_bound": !s.slo.period.is_calendar(),
-        "last": s.last, "silent_intervals": s.silent, "interval_s": s.interval_s, "alerts": alerts, "burnt_by": burners, "notes": s.notes,
+        "last": s.last, "silent_intervals": s.silent, "silent_after": s.slo.silent_after, "interval_s": s.interval_s, "alerts": alerts, "burnt_by": burners, "notes": s.notes,
     })
 }
 

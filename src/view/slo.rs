@@ -85,6 +85,7 @@ fn sign(canvas: &Canvas<'_>, standing: Standing) -> (&'static str, Style) {
     match standing {
         Standing::Page => (g.incident, t.bad),
         Standing::Overspent => (g.bad, t.bad),
+        Standing::Silent => (g.none, t.bad),
         Standing::Ticket => (g.fair, t.fair),
         Standing::Refused => (g.error, t.bad),
         Standing::NoData => (g.none, t.dim),
@@ -241,7 +242,8 @@ pub fn summary(canvas: &mut Canvas<'_>, area: Rect, state: &State) -> Rect {
     }
     if state.silent > 0 {
         let plural = if state.silent == 1 { "" } else { "s" };
-        told.push(format!("no data for {} interval{plural} of {}", state.silent, words::length(state.interval_s)));
+        let limit = state.slo.silent_after.filter(|_| state.silence_fires()).map(|n| format!(", alert after {n}")).unwrap_or_default();
+        told.push(format!("no data for {} interval{plural} of {}{limit}", state.silent, words::length(state.interval_s)));
     }
     told.push(words::exhaustion(state));
     if let (Some(so_far), Some(_)) = (state.remaining, state.of_period) {

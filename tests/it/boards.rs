@@ -140,6 +140,7 @@ fn slos(mood: Mood, as_of: Time, look: &Look) -> Vec<State> {
             zone: zone(),
             rules: Vec::new(),
             least: Least::default(),
+            silent_after: None,
             from: "config.toml:12".into(),
             warnings: Vec::new(),
         });

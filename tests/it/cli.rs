@@ -510,6 +510,18 @@ fn slo_tells_how_the_objectives_stand_and_its_exit_code_whether_to_look() {
     let answer = place.run(&["slo", "--store", &later, "--config", &good]);
     assert_eq!(answer.code, 1, "{}", answer.out);
     assert!(answer.out.contains("paging") && answer.out.contains("overspent"), "{}", answer.out);
+
+    // An hour of silence: an alert for who asks for one.
+    write_lines(&records, &lines[120..]);
+    let quiet = place.path("quiet.db").display().to_string();
+    place.run(&["import", "--store", &quiet, &records.display().to_string()]).fine();
+    assert_eq!(place.run(&["slo", "--store", &quiet, "--config", &good]).code, 0);
+    let watched = place.path("watched.toml");
+    std::fs::write(&watched, std::fs::read_to_string(&good).unwrap() + "silent_after = 6\n").unwrap();
+    let answer = place.run(&["slo", "--store", &quiet, "--config", &watched.display().to_string()]);
+    assert_eq!(answer.code, 1, "{}", answer.out);
+    assert!(answer.out.contains("silent") && answer.out.contains("no data for 1"), "{}", answer.out);
+
     let faulty = config("100%");
     place.run(&["check", "--config", &faulty]).refused(2, "leaves no error budget");
 }

@@ -436,13 +436,14 @@ slice = "1h"
 slice_target = "95%"
 min_events = 50
 min_bad = 3
+silent_after = 12
 alert_profile = [{ name = "page", budget = "2%", long = "1h", short = "5m" }, { name = "ticket", budget = "10%", long = "3d", short = "6h" }]"#,
     );
     let slo = &parse(&text).unwrap().slos[0];
     assert_eq!(slo.period, Period::Month);
     assert_eq!(slo.zone.name(), "Europe/Berlin");
     assert_eq!(slo.method, Method::Timeslices { slice_s: 3600.0, target: 0.95 });
-    assert_eq!((slo.least.events, slo.least.bad), (50.0, 3.0));
+    assert_eq!((slo.least.events, slo.least.bad, slo.silent_after), (50.0, 3.0, Some(12)));
     assert_eq!(
         slo.rules.iter().map(|a| (&*a.name, a.share, a.long_s, a.short_s)).collect::<Vec<_>>(),
         [("page", 0.02, 3600.0, 300.0), ("ticket", 0.1, 259_200.0, 21_600.0)]
@@ -484,6 +485,10 @@ fn objectives_that_cannot_work_are_refused_at_their_key() {
         ),
         ("sli = \"requests\"\ntarget = \"99%\"\ncalendar = \"year\"", "q.toml:9:12: unknown calendar window `year`"),
         ("sli = \"requests\"\ntarget = \"99%\"", "q.toml:4:1: the key `window` is missing"),
+        (
+            "sli = \"requests\"\ntarget = \"99%\"\nwindow = \"30d\"\nsilent_after = 0",
+            "q.toml:10:16: expected a number of intervals, 1 or more",
+        ),
         (
             "sli = \"uptime\"\ntarget = \"99%\"\nwindow = \"30d\"",
             "q.toml:7:7: unknown indicator `uptime`; expected one of `requests`, `latency`, `probe`, `incidents`",

@@ -300,6 +300,13 @@ pub fn maintenance(records: &[Arc<Record>]) -> Vec<(Option<String>, Window)> {
     records.iter().filter_map(of).collect()
 }
 
+/// Seconds of a span outside of maintenance: of the service that was maintained least.
+#[must_use]
+pub fn unplanned_s(span: Window, services: &[String], maintenance: &[(Option<String>, Window)]) -> f64 {
+    let rest = |service: &String| span.seconds() - covered(of_service(maintenance, service).map(|w| w.intersect(&span)));
+    services.iter().map(rest).reduce(f64::max).unwrap_or(span.seconds())
+}
+
 /// Observations at or below a value, and what to know about it when the value is no bound.
 fn at_or_below(hist: &Histogram, value: f64) -> (f64, Option<&'static str>) {
     let same = |bound: f64| (bound - value).abs() <= 1e-9 * value.abs();

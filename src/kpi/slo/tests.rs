@@ -44,6 +44,7 @@ fn slo(target: f64, sli: Sli) -> Slo {
         zone: Tz::UTC,
         rules: Vec::new(),
         least: Least::default(),
+        silent_after: None,
         from: "q.toml:1".into(),
         warnings: Vec::new(),
     }
@@ -212,6 +213,44 @@ fn nothing_counted_is_no_data_with_the_intervals_since() {
     assert_eq!(s.standing, Standing::NoData, "what was counted days ago does not say how it stands");
     assert!(s.remaining.is_some());
     assert_eq!(s.silent, u64::try_from((10 * DAY - HOUR) / (5 * MINUTE)).unwrap());
+}
+
+#[test]
+fn silence_alerts_after_as_many_intervals_as_the_objective_says_and_not_before() {
+    let until = |minutes_ago: i64, silent_after: Option<u64>| {
+        let slo = Slo { silent_after, ..slo(0.999, Sli::Requests) };
+        let (from, to) = (10 * DAY, 30 * DAY - minutes_ago * MINUTE);
+        state(slo, &[bucket("requests", from, to, 1e6), bucket("errors", from, to, 0.0)])
+    };
+    let standing = |minutes_ago, silent_after| until(minutes_ago, silent_after).standing;
+    assert_eq!(until(30, Some(6)).silent, 6);
+    assert_eq!((standing(29, Some(6)), standing(30, Some(6))), (Standing::NoData, Standing::Silent));
+    assert_eq!(standing(30, None), Standing::NoData, "only who asks is alerted");
+    assert!(until(30, Some(6)).burns() && until(30, Some(6)).remaining.is_some());
+    let never = state(Slo { silent_after: Some(1), ..slo(0.999, Sli::Requests) }, &[]);
+    assert_eq!(never.standing, Standing::Silent);
+    assert!(never.reason.unwrap().contains("nothing was counted in 30 d"));
+}
+
+#[test]
+fn silence_in_maintenance_alerts_nobody() {
+    let maintenance = |service: &str| {
+        let body = Body::Annotation(Annotation {
+            annotation_kind: AnnotationKind::Maintenance,
+            title: String::new(),
+            from: None,
+            to: Some(as_of()),
+        });
+        let service = Some(service.to_owned());
+        Record { ts: Some(at(30 * DAY - HOUR)), service, ..Record::new("ops", "m1", body) }
+    };
+    let buckets = [("requests", 1e6), ("errors", 0.0)].map(|(m, a)| bucket(m, 10 * DAY, 30 * DAY - 70 * MINUTE, a));
+    let with = |service: &str| {
+        let facts = Facts { records: vec![Arc::new(maintenance(service))], ..Facts::default() };
+        state_of(Slo { silent_after: Some(6), ..slo(0.999, Sli::Requests) }, &facts, &buckets, None)
+    };
+    assert_eq!((with("checkout").silent, with("checkout").standing), (2, Standing::NoData));
+    assert_eq!((with("search").silent, with("search").standing), (14, Standing::Silent));
 }
 
 #[test]

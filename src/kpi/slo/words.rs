@@ -49,6 +49,10 @@ pub fn lines(state: &State, zone: Tz) -> Vec<(String, String)> {
     if state.silent > 0 {
         say("silent", format!("{} intervals of {}", state.silent, length(state.interval_s)));
     }
+    if let Some(most) = slo.silent_after {
+        let state = if state.silence_fires() { "firing" } else { "ok" };
+        say("alert on silence", format!("{state}: fires after {most} intervals without anything counted"));
+    }
     for alert in &state.alerts {
         say(&alert.rule.name, alert_line(alert, slo.target));
     }
