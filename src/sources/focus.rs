@@ -1,4 +1,5 @@
-//! Kind `focus`: cloud bills as FOCUS CSV files (FinOps Open Cost and Usage Specification, 1.0 and later).
+//! Kind `focus`: cloud bills as FOCUS CSV files, plain or packed with gzip (FinOps Open Cost and Usage Specification, 1.0
+//! and later).
 //!
 //! Columns are found by name; literal `NULL` is nothing, a time without a zone is UTC, money is decimal. Providers restate
 //! bills: a file that changed is read again as a whole. A row's id is its place among the rows of its file, billing period
@@ -7,12 +8,13 @@
 //! have been tidied away. Large files are read in steps. A row of a file written before its billing period ended is
 //! marked as estimated. Needs no rights but to read the files.
 
+pub mod packed;
 mod row;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{Read, Seek},
     time::Duration,
 };
 
@@ -22,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Batch, Cursor, Fut, Kind, Settings, Source, SourceError,
-    paths::{FoundFile, Paths, Patterns, off_thread},
+    paths::{Found, FoundFile, Paths, Patterns, off_thread},
 };
 use crate::{
     config::Fault,
@@ -37,11 +39,11 @@ use crate::{
 /// Row of the table of kinds.
 pub const KIND: Kind = Kind {
     name: "focus",
-    summary: "cloud bills as FOCUS CSV files; restated bills replace what they restate",
+    summary: "cloud bills as FOCUS CSV files, plain or gzip; restated bills replace what they restate",
     example: r#"[[source]]
 name = "bills"
 kind = "focus"
-path = "bills/*.csv"              # a file, a directory, a pattern, or a list of them; relative to this file
+path = "bills/*.csv"              # or *.csv.gz; a file, a directory, a pattern, or a list of them; relative to this file
 "#,
     feeds: &[RecordKind::CostLine, RecordKind::Other],
     every: Duration::from_secs(300),
@@ -66,7 +68,7 @@ struct Own {
 
 fn build(settings: &Settings) -> Result<Box<dyn Source>, Vec<Fault>> {
     let own: Own = settings.own.read()?;
-    let paths = Paths::new(&settings.own, "path", &own.path, &["*.csv"])?;
+    let paths = Paths::new(&settings.own, "path", &own.path, &["*.csv", "*.csv.gz"])?;
     Ok(Box::new(Bills { name: settings.name.clone(), paths }))
 }
 
@@ -97,8 +99,14 @@ struct Bill {
     modified: Time,
     /// Revision of its rows: never goes back, even when an older file is put in its place.
     revised: Time,
-    /// Bytes taken in: the start of a row.
+    /// Bytes of text taken in: the start of a row.
     offset: u64,
+    /// Bytes of the file taken in, about: fewer than the text's when it is packed.
+    #[serde(default)]
+    taken: u64,
+    /// Taken in to its end.
+    #[serde(default)]
+    whole: bool,
     /// Lines taken in.
     line: u64,
     /// Rows taken in.
@@ -113,7 +121,8 @@ struct Bill {
 
 fn poll(source: &str, paths: &Paths, cursor: &Cursor) -> Result<Batch, SourceError> {
     let mut known: BTreeMap<String, Bill> = serde_json::from_str(&cursor.0).unwrap_or_default();
-    let found = paths.find()?;
+    let mut found = paths.find()?;
+    not_twice(&mut found);
     let problems = found.problems;
     let mut out = Out { source, records: Vec::new(), left: STEP_ROWS };
     let mut more = false;
@@ -124,15 +133,15 @@ fn poll(source: &str, paths: &Paths, cursor: &Cursor) -> Result<Batch, SourceErr
         if !goes_on {
             bill = bill.restated(file);
         }
-        if !bill.broken && (bill.offset < bill.size || bill.line == 0) && out.left > 0 {
+        if !bill.broken && !bill.whole && out.left > 0 {
             bill.read(file, &mut out).unwrap_or_else(|wrong| bill.give_up(format!("{}:{wrong}", file.name)));
         }
         // Of a file that cannot be read nothing is withdrawn.
         if !bill.broken {
-            if bill.offset >= bill.size {
+            if bill.whole {
                 bill.withdraw(&file.name, &mut out, |_| true);
             }
-            more |= bill.offset < bill.size || bill.has_leftovers();
+            more |= !bill.whole || bill.has_leftovers();
         }
         next.insert(file.name.clone(), bill);
     }
@@ -156,6 +165,18 @@ fn poll(source: &str, paths: &Paths, cursor: &Cursor) -> Result<Batch, SourceErr
         }
     }
     Ok(out.batch(&found.files, &next, &problems, more))
+}
+
+/// A bill that lies there packed and plain is one bill: the plain one is read.
+fn not_twice(found: &mut Found) {
+    let plain: BTreeSet<String> = found.files.iter().map(|f| f.name.clone()).collect();
+    found.files.retain(|file| {
+        let twin = file.name.strip_suffix(".gz").filter(|name| plain.contains(*name));
+        if let Some(twin) = twin {
+            found.problems.push(format!("{} is not read: {twin} is beside it", file.name));
+        }
+        twin.is_none()
+    });
 }
 
 /// Records on their way out, within the bound of one step.
@@ -182,7 +203,7 @@ impl Out<'_> {
             (Some(first), 0 | 1) => format!("partial: {first}; {read}"),
             (Some(first), n) => format!("partial: {first} and {} more; {read}", n - 1),
         };
-        let done = bills.values().map(|b| b.offset).sum();
+        let done = bills.values().map(|b| if b.whole { b.size } else { b.taken }).sum();
         let total = files.iter().map(|f| f.size).sum();
         Batch {
             records: self.records,
@@ -231,16 +252,14 @@ impl Bill {
     /// `line: what was expected`, when the file as a whole is not a bill.
     fn read(&mut self, file: &FoundFile, out: &mut Out<'_>) -> Result<(), String> {
         let whole = |e: std::io::Error| format!("1: {e}");
-        let mut open = File::open(&file.path).map_err(whole)?;
-        let (names, start, delimiter) = header(&mut open)?;
+        let open = File::open(&file.path).map_err(whole)?;
+        let (names, start, delimiter) = header(packed::open(&open, file.size, 0).map_err(whole)?)?;
         let header = Header::of(&names).map_err(|why| format!("1: {why}"))?;
         if self.offset < start {
             (self.offset, self.line) = (start, 1);
         }
-        open.seek(SeekFrom::Start(self.offset)).map_err(whole)?;
-        let bound = (file.size - self.offset.min(file.size)).min(STEP_BYTES + 2 * MAX_ROW);
-        let rest = Read::take(BufReader::with_capacity(128 << 10, open), bound);
-        let mut reader = csv_reader(delimiter, rest);
+        let rest = packed::open(&open, file.size, self.offset).map_err(|e| format!("{}: {e}", self.line))?;
+        let mut reader = csv_reader(delimiter, rest.take(STEP_BYTES + 2 * MAX_ROW));
         let (from, first_line) = (self.offset, self.line);
         let mut row = ByteRecord::new();
         while out.left > 0 && self.offset - from < STEP_BYTES {
@@ -248,7 +267,7 @@ impl Bill {
             match reader.read_byte_record(&mut row) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.offset = self.size;
+                    self.whole = true;
                     break;
                 }
                 Err(error) => return Err(format!("{line}: {}", clean_to(&error.to_string(), 160))),
@@ -269,6 +288,7 @@ impl Bill {
                 Err(why) => self.fault(&file.name, line, &why),
             }
         }
+        self.taken = (&open).stream_position().map_err(whole)?.min(self.size);
         Ok(())
     }
 
@@ -300,9 +320,9 @@ fn csv_reader<R: Read>(delimiter: u8, from: R) -> csv::Reader<R> {
 }
 
 /// The header's names, where the rows begin, and the delimiter: a comma, else a semicolon or a tab.
-fn header(file: &mut File) -> Result<(ByteRecord, u64, u8), String> {
+fn header(text: impl Read) -> Result<(ByteRecord, u64, u8), String> {
     let mut head = Vec::new();
-    Read::take(&mut *file, MAX_HEADER).read_to_end(&mut head).map_err(|e| format!("1: {e}"))?;
+    text.take(MAX_HEADER).read_to_end(&mut head).map_err(|e| format!("1: {e}"))?;
     let bom = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let text = &head[bom..];
     if text.is_empty() {

@@ -10,7 +10,7 @@ use crate::domain::{Time, record::Record};
 pub enum Form {
     /// Canonical JSON lines, read line by line ([`super::records::parse_line`]).
     Lines,
-    /// A FOCUS bill.
+    /// A FOCUS bill; what is packed can be nothing else.
     Bill,
     /// A coverage, test or findings report.
     Report,
@@ -24,6 +24,7 @@ pub fn form(head: &[u8]) -> Form {
     let first = text.lines().next().unwrap_or_default();
     let has_column = |name: &str| first.split([',', ';', '\t']).any(|c| c.trim_matches(['"', ' ']).eq_ignore_ascii_case(name));
     match head.first() {
+        _ if focus::packed::is_packed(head) => Form::Bill,
         Some(b'<') => Form::Report,
         Some(b'{') if is_report(&text) => Form::Report,
         Some(b'{') | None => Form::Lines,
@@ -100,6 +101,12 @@ mod tests {
         let now: Time = "2099-01-01T00:00:00Z".parse().unwrap();
         let bill = write("a.csv", "BilledCost,BillingCurrency,ChargePeriodStart\n1,EUR,2026-01-01\nx,EUR,2026-01-01\n");
         let (records, faults) = read(&bill, "import", now).unwrap();
+        assert_eq!((records.len(), faults.len()), (1, 1));
+        let packed = dir.path().join("a.csv.gz");
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, &std::fs::read(&bill).unwrap()).unwrap();
+        std::fs::write(&packed, encoder.finish().unwrap()).unwrap();
+        let (records, faults) = read(&packed, "import", now).unwrap();
         assert_eq!((records.len(), faults.len()), (1, 1));
         let report = write("a.info", "SF:a.c\nDA:1,1\nend_of_record\n");
         assert_eq!(read(&report, "import", now).unwrap().0.len(), 1);

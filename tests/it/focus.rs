@@ -195,3 +195,79 @@ fn a_bill_written_before_its_period_ended_is_estimated() {
         assert_eq!(cost.estimated, estimated, "{modified}");
     }
 }
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+const PACKED: &str = "[[source]]\nname = \"bills\"\nkind = \"focus\"\npath = \".\"\n";
+
+#[test]
+fn a_packed_bill_is_read_in_steps_like_a_plain_one_and_restated_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv.gz");
+    let costs: Vec<String> = (0..45_000).map(|i| format!("0.{i:012}")).collect();
+    let costs: Vec<&str> = costs.iter().map(String::as_str).collect();
+    fs::write(&path, packed(&bill("One", "2026-04-01", &costs))).unwrap();
+    let source = build(dir.path(), PACKED);
+    let first = poll(&*source, &Cursor::default()).unwrap();
+    assert!(first.more && first.records.len() == 20_000);
+    let progress = first.progress.unwrap();
+    assert!(progress.done > 0 && progress.done < progress.total.unwrap(), "{progress:?}");
+    let mut kept = Kept::default();
+    kept.poll(&*source);
+    assert_eq!((kept.records.len(), kept.billed()), (45_000, money("0.001012477500")));
+    assert_eq!(kept.message, "45000 rows in 1 file");
+    let before = kept.cursor.clone();
+    kept.poll(&*source);
+    assert_eq!(kept.cursor, before, "nothing changed, nothing moves");
+    fs::write(&path, packed(&bill("One", "2026-04-01", &["7"]))).unwrap();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("7"));
+    let (records, faults) = import(&path, "s").unwrap();
+    assert_eq!((records.len(), faults.len()), (1, 0));
+}
+
+#[test]
+fn a_bill_that_lies_there_plain_and_packed_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = bill("One", "2026-04-01", &["1", "2"]);
+    fs::write(dir.path().join("a.csv.gz"), packed(&text)).unwrap();
+    let source = build(dir.path(), PACKED);
+    let mut kept = Kept::default();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("3"));
+    fs::write(dir.path().join("a.csv"), &text).unwrap();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("3"));
+    assert!(kept.message.contains("a.csv.gz is not read: a.csv is beside it"), "{}", kept.message);
+}
+
+#[test]
+fn a_packed_bill_that_ends_too_early_or_unpacks_without_end_costs_only_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let source = build(dir.path(), PACKED);
+    let mut kept = Kept::default();
+    let whole = packed(&bill("One", "2026-04-01", &["1", "2"]));
+    fs::write(path("a.csv.gz"), &whole).unwrap();
+    fs::write(path("b.csv"), bill("Two", "2026-04-01", &["5"])).unwrap();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("8"));
+    fs::write(path("a.csv.gz"), &whole[..whole.len() - 9]).unwrap();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("8"), "what was read before stays");
+    assert!(kept.message.contains("a.csv.gz:") && kept.message.contains("the packed file ends too early"), "{}", kept.message);
+    // A row that goes on for ever, of which every thousand bytes take one.
+    let mut bomb = bill("One", "2026-04-01", &["1"]);
+    bomb.push_str(&"9".repeat(64 << 20));
+    let bomb = packed(&bomb);
+    assert!(bomb.len() < 80 << 10, "{}", bomb.len());
+    fs::write(path("a.csv.gz"), bomb).unwrap();
+    kept.poll(&*source);
+    assert_eq!(kept.billed(), money("8"));
+    assert!(kept.message.contains("a.csv.gz:3: unpacks to more than 12 MiB"), "{}", kept.message);
+    assert!(import(&path("a.csv.gz"), "s").unwrap_err().contains("unpacks to more than"));
+}
