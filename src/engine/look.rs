@@ -25,6 +25,7 @@ use crate::{
             Board, Look,
             build::{Behind, MOST_ROWS, Material, build, window},
         },
+        business::Suppressed,
         cost,
         defined::labelled,
         fact::{Bucket, EventRef, Facts, Measure, flag},
@@ -131,8 +132,18 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
     cost::allocate(&mut facts.costs, settings, roster);
+    facts.suppressed = Some(Arc::new(suppressed(reader, &facts, roster, wanted.service, span)?));
     facts.sort();
     Ok(facts)
+}
+
+/// Whose figures of people are withheld for the sake of others: of one service the others must be known as well.
+fn suppressed(reader: &Reader, facts: &Facts, roster: &Roster, service: Option<&str>, span: Window) -> Result<Suppressed, StoreError> {
+    if service.is_none() {
+        return Ok(Suppressed::of(&facts.records, roster));
+    }
+    let people = FactQuery { records: vec![Kind::People], ..FactQuery::default() };
+    Ok(Suppressed::of(&reader.facts(&people, span)?.records, roster))
 }
 
 /// Live series that a metric of the config reads.

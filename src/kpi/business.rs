@@ -1,14 +1,16 @@
 //! Customers, money, people and work: the KPIs of a leadership meeting.
 //!
 //! From records of kinds with few rows. Sums over sums, one currency per value; what concerns people is withheld for
-//! groups under five.
+//! groups under five, and for those that would give them away.
 
 mod customers;
 mod money;
 mod people;
+mod suppressed;
 mod work;
 
-pub use people::LEAST_PEOPLE;
+use people::LEAST_PEOPLE;
+pub use suppressed::Suppressed;
 
 use chrono::Duration;
 

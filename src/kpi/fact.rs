@@ -20,6 +20,7 @@ pub use self::{
     dims::{Dims, OWN, SIZES, size_class},
     track::{EventRef, Events, Track, tracks},
 };
+use super::business::Suppressed;
 use crate::domain::{Decimal, Time, record::Record, window::Window};
 
 /// Teams and their shares of one fact; the shares sum to 1. Interned: facts of one owner share one list.
@@ -312,6 +313,9 @@ pub struct Facts {
     /// denominator, the group is the value where different ones are counted. Cuts by team and service share it whole: formulas
     /// ask each track whose it is.
     pub defined: Arc<BTreeMap<&'static str, Vec<Arc<Track>>>>,
+    /// Whose figures of people are withheld for the sake of others, of the whole organisation; `None`: worked out from the
+    /// records here. Cuts share it.
+    pub suppressed: Option<Arc<Suppressed>>,
     /// Buckets are in order of metric and time, so that a metric's window is a slice. Set by [`Facts::sort`]; whoever adds
     /// buckets afterwards sorts again.
     pub in_order: bool,

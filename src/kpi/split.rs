@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    business::Suppressed,
     fact::{Facts, Owners},
     scope,
 };
@@ -55,7 +56,8 @@ impl Facts {
             }
         };
         let owner = |r: &Record| scope::owner(r, roster).unwrap_or(UNATTRIBUTED).to_owned();
-        self.cut(owner, |teams, explicit| {
+        let suppressed = self.suppressed.clone().unwrap_or_else(|| Arc::new(Suppressed::of(&self.records, roster)));
+        self.cut(&suppressed, owner, |teams, explicit| {
             let mut names: Vec<String> = teams.iter().flat_map(|(t, _)| of(t)).chain(explicit.into_iter().flat_map(of)).collect();
             names.sort();
             names.dedup();
@@ -85,6 +87,7 @@ impl Facts {
             .map(|(name, mut facts)| {
                 facts.in_order = self.in_order;
                 facts.defined = Arc::clone(&self.defined);
+                facts.suppressed.clone_from(&self.suppressed);
                 facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
                 (name.to_string(), facts)
             })
@@ -97,6 +100,7 @@ impl Facts {
         Facts {
             records: self.records.iter().filter(|r| shared(r)).cloned().collect(),
             defined: Arc::clone(&self.defined),
+            suppressed: self.suppressed.clone(),
             ..Facts::default()
         }
     }
@@ -115,6 +119,7 @@ impl Facts {
 
     fn cut(
         &self,
+        suppressed: &Arc<Suppressed>,
         owner: impl Fn(&Record) -> String,
         names: impl Fn(&[(Arc<str>, f64)], Option<&str>) -> Vec<String>,
     ) -> BTreeMap<String, Facts> {
@@ -144,6 +149,7 @@ impl Facts {
         for (name, facts) in &mut out {
             facts.in_order = self.in_order;
             facts.defined = Arc::clone(&self.defined);
+            facts.suppressed = Some(Arc::clone(suppressed));
             facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
             facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
         }

@@ -380,6 +380,29 @@ fn people_figures_of_few_people_are_withheld() {
 }
 
 #[test]
+fn a_team_that_would_give_a_small_one_away_is_withheld_with_it_and_a_larger_one_is_not() {
+    let mut desk = Desk::new();
+    for (team, n) in [("pay", 10.0), ("risk", 7.0), ("web", 20.0), ("legal", 3.0)] {
+        let snapshot = People { event: "snapshot".into(), headcount: Some(n), ..People::default() };
+        desk.record("2026-03-01", Body::People(snapshot)).team = Some(team.into());
+    }
+    for metric in ["headcount", "attrition_rate.period"] {
+        let reading = |team: &str| desk.read_of(metric, &Scope::Team(team.into()));
+        assert!(desk.read(metric).number().is_some() && reading("pay").number().is_some() && reading("web").number().is_some());
+        assert_eq!(reading("legal").reason.unwrap(), "withheld: fewer than five people");
+        let risk = reading("risk");
+        assert_eq!((risk.number(), risk.n, risk.status), (None, 0, Status::Insufficient));
+        assert_eq!(risk.reason.unwrap(), "withheld: with it and the total, the figure of a group of fewer than five could be computed");
+    }
+    // Once there is a second small team, the two hide each other.
+    let snapshot = People { event: "snapshot".into(), headcount: Some(4.0), ..People::default() };
+    desk.record("2026-03-05", Body::People(snapshot)).team = Some("hr".into());
+    assert_eq!(desk.read_of("headcount", &Scope::Team("risk".into())).number(), Some(7.0));
+    let was = desk.read_of("attrition_rate.period", &Scope::Team("risk".into()));
+    assert_eq!(was.number(), None, "at the beginning of the window it would have given the three away");
+}
+
+#[test]
 fn a_transfer_leaves_the_team_but_not_the_organisation() {
     let mut desk = Desk::new();
     for (team, n) in [("pay", 10.0), ("risk", 10.0)] {

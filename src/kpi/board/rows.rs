@@ -11,7 +11,7 @@ use crate::{
         record::{Body, Change, CostLine, Deployment, Incident, Quality, Record, TestRun},
         value::{Datum, Scope},
     },
-    kpi::{Query, Settings, business::LEAST_PEOPLE},
+    kpi::{Query, Settings},
     ledger::{Derived, LEAD_STAGES},
 };
 
@@ -42,8 +42,8 @@ pub fn row(record: &Record, derived: &Derived, focus: Option<&str>, settings: &S
         Body::Quality(q) => quality(&mut row, q),
         Body::TestRun(t) => test_run(&mut row, t),
         Body::Commit(c) => row.title = format!("commit {}", short(&c.sha)),
-        // One line of a person, or of so few that it would be one.
-        Body::People(p) if p.event != "snapshot" || p.headcount.is_some_and(|n| n < LEAST_PEOPLE) => return None,
+        // A line of a person; or a part of a head count, which with the others would tell of the smallest.
+        Body::People(p) if p.event != "snapshot" || p.headcount.is_some() => return None,
         Body::WorkItem(w) => figures::work_item(&mut row, w, settings),
         Body::Customers(c) => figures::customers(&mut row, c),
         Body::Survey(s) => figures::survey(&mut row, s),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{none, records, share};
+use super::{Suppressed, none, records, share};
 use crate::{
     domain::{
         Time,
@@ -14,12 +14,13 @@ use crate::{
 };
 
 /// Smallest group that people KPIs are shown for.
-pub const LEAST_PEOPLE: f64 = 5.0;
+pub(super) const LEAST_PEOPLE: f64 = 5.0;
 
 /// People who can work in an area for it not to hang on one.
 const CAPABLE: f64 = 2.0;
 
 const WITHHELD: &str = "withheld: fewer than five people";
+const GIVES_AWAY: &str = "withheld: with it and the total, the figure of a group of fewer than five could be computed";
 
 pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     Some(match metric {
@@ -42,13 +43,28 @@ fn people<'a>(query: &Query<'a>) -> impl Iterator<Item = (&'a People, &'a Record
 /// Who is counted together: a source counts a team's people of one role.
 type Group<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
+/// The group a head count is of.
+pub(super) fn counted_together<'a>(p: &'a People, r: &'a Record) -> Group<'a> {
+    (r.source.as_str(), r.team.as_deref(), r.service.as_deref(), p.role.as_deref())
+}
+
+/// Why a figure of a scope is not told, whose size is `n`: it is of few people, or gives away one that is.
+fn withheld(query: &Query<'_>, n: f64, since: Time) -> Option<&'static str> {
+    if n < LEAST_PEOPLE {
+        return Some(WITHHELD);
+    }
+    Suppressed::concerns(query, since).then_some(GIVES_AWAY)
+}
+
+/// The present of a query.
+fn now(query: &Query<'_>) -> Time {
+    query.window.to.min(query.settings.as_of)
+}
+
 /// The scope's whole head count whenever any of it was counted anew, in order of time: each group stays at its last count.
 fn counts(query: &Query<'_>) -> Vec<(Option<Time>, f64)> {
     let mut snapshots: Vec<(Option<Time>, Group<'_>, f64)> = people(query)
-        .filter_map(|(p, r, at)| {
-            let group = (r.source.as_str(), r.team.as_deref(), r.service.as_deref(), p.role.as_deref());
-            Some((at, group, p.headcount.filter(|n| n.is_finite() && *n >= 0.0)?))
-        })
+        .filter_map(|(p, r, at)| Some((at, counted_together(p, r), p.headcount.filter(|n| n.is_finite() && *n >= 0.0)?)))
         .collect();
     snapshots.sort_by_key(|(at, ..)| *at);
     let mut now: BTreeMap<Group<'_>, f64> = BTreeMap::new();
@@ -68,8 +84,10 @@ fn headcount(query: &Query<'_>) -> Reading {
     const ID: &str = "headcount";
     match counts(query).last() {
         None => none(ID, query, "people", Status::NoData, "no head count yet"),
-        Some((_, n)) if *n < LEAST_PEOPLE => none(ID, query, "people", Status::Insufficient, WITHHELD),
         Some((at, n)) => {
+            if let Some(why) = withheld(query, *n, now(query)) {
+                return none(ID, query, "people", Status::Insufficient, why);
+            }
             let mut reading = Reading::ok(ID, query.scope.clone(), "people", *n, super::count(*n));
             reading.measured_at = *at;
             reading
@@ -88,8 +106,8 @@ fn attrition(metric: &'static str, query: &Query<'_>, voluntary: bool, times: f6
         return none(metric, query, "ratio", Status::NoData, "no head count in this window");
     }
     let mean = counts.iter().sum::<f64>() / counts.len() as f64;
-    if mean < LEAST_PEOPLE {
-        return none(metric, query, "ratio", Status::Insufficient, WITHHELD);
+    if let Some(why) = withheld(query, mean, from) {
+        return none(metric, query, "ratio", Status::Insufficient, why);
     }
     // Who moves to another team has left this one, not the organisation nor a family of teams that holds both.
     let in_team = matches!(query.scope, Scope::Team(_));
@@ -121,11 +139,15 @@ fn periods_per_year(query: &Query<'_>) -> f64 {
 fn cross_training(query: &Query<'_>) -> Reading {
     const ID: &str = "cross_training";
     match counts(query).last() {
-        Some((_, n)) if *n < LEAST_PEOPLE => return none(ID, query, "ratio", Status::Insufficient, WITHHELD),
+        Some((_, n)) => {
+            if let Some(why) = withheld(query, *n, now(query)) {
+                return none(ID, query, "ratio", Status::Insufficient, why);
+            }
+        }
         None if *query.scope != Scope::Org && people(query).next().is_some() => {
             return none(ID, query, "ratio", Status::Insufficient, "withheld: no head count says that these are five people or more");
         }
-        _ => {}
+        None => {}
     }
     let mut areas: BTreeMap<&str, (Option<Time>, f64)> = BTreeMap::new();
     for (p, _, at) in people(query) {
