@@ -315,8 +315,8 @@ fn watcher(paths: &[std::path::PathBuf], wake: &Arc<Notify>) -> Option<notify::R
     if paths.is_empty() {
         return None;
     }
-    let files: Vec<_> = paths.iter().filter(|p| !p.is_dir()).cloned().collect();
-    let dirs: Vec<_> = paths.iter().filter(|p| p.is_dir()).cloned().collect();
+    // Events name whole paths, whatever the configuration was called by.
+    let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().filter_map(|p| std::path::absolute(p).ok()).partition(|p| p.is_dir());
     let (ring, watched_dirs, watched) = (Arc::clone(wake), dirs.clone(), files.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
@@ -352,5 +352,15 @@ mod tests {
         changed.notify_one();
         settled(&changed, read).await;
         assert_eq!(rung.elapsed(), DEBOUNCE);
+    }
+
+    #[tokio::test]
+    async fn a_directory_named_relatively_is_watched_too() {
+        let dir = tempfile::tempdir_in(".").unwrap();
+        let relative = std::path::Path::new(".").join(dir.path().file_name().unwrap());
+        let wake = Arc::new(Notify::new());
+        let _watcher = watcher(&[relative], &wake).unwrap();
+        std::fs::write(dir.path().join("a.csv"), "x").unwrap();
+        timeout(Duration::from_secs(20), wake.notified()).await.expect("a new file rings");
     }
 }

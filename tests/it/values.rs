@@ -392,7 +392,7 @@ fn a_team_that_would_give_a_small_one_away_is_withheld_with_it_and_a_larger_one_
         assert_eq!(reading("legal").reason.unwrap(), "withheld: fewer than five people");
         let risk = reading("risk");
         assert_eq!((risk.number(), risk.n, risk.status), (None, 0, Status::Insufficient));
-        assert_eq!(risk.reason.unwrap(), "withheld: with it and the total, the figure of a group of fewer than five could be computed");
+        assert_eq!(risk.reason.unwrap(), "withheld: it would give away a group of fewer than five");
     }
     // Once there is a second small team, the two hide each other.
     let snapshot = People { event: "snapshot".into(), headcount: Some(4.0), ..People::default() };

@@ -20,7 +20,7 @@ pub(super) const LEAST_PEOPLE: f64 = 5.0;
 const CAPABLE: f64 = 2.0;
 
 const WITHHELD: &str = "withheld: fewer than five people";
-const GIVES_AWAY: &str = "withheld: with it and the total, the figure of a group of fewer than five could be computed";
+const GIVES_AWAY: &str = "withheld: it would give away a group of fewer than five";
 
 pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     Some(match metric {
