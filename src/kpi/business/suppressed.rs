@@ -83,6 +83,9 @@ fn course<'a>(records: &'a [Arc<Record>], roster: &'a Roster, group: impl Fn(&'a
             _ => None,
         })
         .collect();
+    if counts.is_empty() {
+        return Course::new();
+    }
     counts.sort_by_key(|(at, ..)| *at);
     let tree = Tree::of(roster, counts.iter().filter_map(|(_, _, group, _)| *group));
     let mut last = BTreeMap::new();
