@@ -31,7 +31,7 @@ use crate::{
 const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
 
 /// How many rows are looked at, at first, for each row of a list that takes only some.
-const PAGE: usize = 32;
+const PAGE: usize = 128;
 
 /// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
 const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
@@ -46,10 +46,8 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     let mut facts = Facts::default();
     // A service no record names has no chunks.
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
-    let mut keys = HashMap::new();
     for measure in &query.measures {
-        let key = |row| if query.keys { key(conn, names, row, &mut keys).map(Some) } else { Ok(None) };
-        for track in tracks(names, *measure, &chunks(conn, *measure, window, place)?, window, query.dims, key)? {
+        for track in tracks(conn, names, *measure, window, place, query)? {
             facts.events.add(*measure, Arc::new(track));
         }
     }
@@ -65,22 +63,21 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     Ok(facts)
 }
 
-/// Event facts of one measure: a track per service and list of owners. `key` gives the key of the record in a row, where it
-/// is asked for.
+/// Event facts of one measure: a track per service and list of owners.
 fn tracks(
+    conn: &Connection,
     names: &Names,
     measure: Measure,
-    packed: &[Packed],
     window: Window,
-    dims: bool,
-    mut key: impl FnMut(i64) -> rusqlite::Result<Option<Arc<str>>>,
+    place: Option<i64>,
+    query: &FactQuery,
 ) -> rusqlite::Result<Vec<Track>> {
-    let mut interned = Interned::default();
+    let (mut interned, mut keys) = (Interned::default(), HashMap::new());
     // Owners are interned: where a list lies tells it from others.
     let mut known: HashMap<(i64, *const ()), usize> = HashMap::new();
     let mut out: Vec<Track> = Vec::new();
-    for packed in packed {
-        let view = View::new(&packed.body, &mut interned, dims).ok_or_else(|| damaged("fact chunk"))?;
+    chunks(conn, measure, window, place, |packed| {
+        let view = View::new(packed.body, &mut interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
         for found in found(&view, packed.span, measure, window) {
             for events in view.stretches(found) {
                 let owners = view.owners.get(view.owner(events.start)).ok_or_else(|| damaged("fact chunk"))?;
@@ -90,15 +87,15 @@ fn tracks(
                     out.len() - 1
                 });
                 view.append(events.clone(), packed.span, &mut out[at]).ok_or_else(|| damaged("fact chunk"))?;
-                for i in events {
-                    match key(view.row(i))? {
-                        Some(key) => out[at].keys.push(key),
-                        None => break,
+                if query.keys {
+                    for i in events {
+                        out[at].keys.push(key(conn, names, view.row(i), &mut keys)?);
                     }
                 }
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 
@@ -134,15 +131,16 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         let place = names.find(Space::Service, service).unwrap_or(-1);
         let (mut mine, mut interned) = (HashSet::new(), Interned::default());
         // An incident of several services has a fact in the chunk of each.
-        for packed in chunks(conn, Measure::Incident, window, None)? {
-            let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+        chunks(conn, Measure::Incident, window, None, |packed| {
+            let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let rows = found(&view, packed.span, Measure::Incident, window).into_iter().flatten().map(|i| view.row(i));
             if packed.place == place {
                 mine.extend(rows);
             } else {
                 out.extend(rows);
             }
-        }
+            Ok(())
+        })?;
         out.retain(|row| !mine.contains(row));
     }
     if query.teams.is_empty() {
@@ -153,12 +151,13 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         if !wants(query, kind) {
             continue;
         }
-        for packed in chunks(conn, measure, window, None)? {
-            let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+        chunks(conn, measure, window, None, |packed| {
+            let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let theirs = theirs(&view, &query.teams);
             let others = found(&view, packed.span, measure, window).into_iter().flatten();
             out.extend(others.filter(|i| theirs.get(view.owner(*i)) == Some(&false)).map(|i| view.row(i)));
-        }
+            Ok(())
+        })?;
     }
     Ok(out)
 }
@@ -168,8 +167,8 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
 pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) -> rusqlite::Result<(Vec<String>, u64)> {
     let place = query.service.map(|service| names.find(Space::Service, service).unwrap_or(-1));
     let (mut interned, mut total, mut rows) = (Interned::default(), 0, Vec::new());
-    for packed in chunks(conn, query.measure, query.window, place)? {
-        let view = View::new(&packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+    chunks(conn, query.measure, query.window, place, |packed| {
+        let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
         let wanted = theirs(&view, query.teams);
         let is_mine = |i: &usize| wanted.get(view.owner(*i)) == Some(&true) && view.flags(*i) & query.flag == query.flag;
         let mine = found(&view, packed.span, query.measure, query.window).into_iter().flatten().filter(is_mine);
@@ -180,7 +179,8 @@ pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) 
             rows.select_nth_unstable_by_key(query.limit, |row| std::cmp::Reverse(*row));
             rows.truncate(query.limit);
         }
-    }
+        Ok(())
+    })?;
     rows.sort_unstable_by_key(|row| std::cmp::Reverse(*row));
     let mut known = HashMap::new();
     let keys: Vec<Arc<str>> = rows.iter().map(|(_, row)| key(conn, names, *row, &mut known)).collect::<Result<_, _>>()?;
@@ -192,38 +192,43 @@ fn carries(measure: Measure) -> bool {
     matches!(measure, Measure::Incident | Measure::Outage | Measure::Pending)
 }
 
-struct Packed {
+/// One chunk as it lies in the store.
+struct Packed<'a> {
     span: i64,
     place: i64,
-    body: Vec<u8>,
+    body: &'a [u8],
 }
 
-/// Chunks that overlap the span, or are carried into it, in order of span.
-fn chunks(conn: &Connection, measure: Measure, window: Window, place: Option<i64>) -> rusqlite::Result<Vec<Packed>> {
+/// Visit the chunks that overlap the span, or are carried into it, in order of span.
+fn chunks(
+    conn: &Connection,
+    measure: Measure,
+    window: Window,
+    place: Option<i64>,
+    mut visit: impl FnMut(&Packed<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let (from, to) = (millis(window.from), millis(window.to));
-    let mut out = Vec::new();
     if to <= from {
-        return Ok(out);
+        return Ok(());
     }
     let (first, last) = (chunk::span(from), chunk::span(to - 1));
     let mut take = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
         let mut find = conn.prepare_cached(sql)?;
         let mut rows = find.query(params)?;
         while let Some(r) = rows.next()? {
-            out.push(Packed { span: r.get(0)?, place: r.get(1)?, body: r.get(2)? });
+            visit(&Packed { span: r.get(0)?, place: r.get(1)?, body: r.get_ref(2)?.as_blob()? })?;
         }
         Ok(())
     };
     let code = measure as i64;
     if carries(measure) {
-        let carried = "SELECT span, place, body FROM fact_chunk
-            WHERE measure = ?1 AND until > ?2 AND until > 2419200000 * (span + 1) AND span < ?3 AND (?4 IS NULL OR place = ?4)";
+        let carried = "SELECT span, place, body FROM fact_chunk WHERE measure = ?1 AND until > ?2
+            AND until > 2419200000 * (span + 1) AND span < ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
         take(carried, params![code, from, first, place])?;
     }
-    let inside = "SELECT span, place, body FROM fact_chunk WHERE measure = ?1 AND span BETWEEN ?2 AND ?3 AND (?4 IS NULL OR place = ?4)";
-    take(inside, params![code, first, last, place])?;
-    out.sort_by_key(|c| (c.span, c.place));
-    Ok(out)
+    let inside = "SELECT span, place, body FROM fact_chunk
+        WHERE measure = ?1 AND span BETWEEN ?2 AND ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
+    take(inside, params![code, first, last, place])
 }
 
 /// Key of the record in a row; empty when it is gone.
