@@ -72,20 +72,19 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
-/// Make the board; `behind` reads the records behind it. The tables of teams and services take about as long as the charts,
-/// as the numbers with what moved them, and as that reading, so that they go on side by side.
+/// Make the board; `behind` reads the records behind it. The tables of teams and services and the charts take about as long
+/// as that reading and the numbers with what moved them: one thread each, so that two cores are busy and none waits.
 ///
 /// # Errors
 /// Those of `behind`.
 pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) -> Result<Board, E> {
     let window = window(m.look, m.settings.as_of);
-    let tables = || (teams(m, window), services(m, window));
-    let charts = || charts(m, window);
+    let tables_and_charts = || (teams(m, window), services(m, window), charts(m, window));
     thread::scope(|scope| {
-        let (tables, charts) = (beside(scope, "tables", tables), beside(scope, "charts", charts));
+        let finished = beside(scope, "tables", tables_and_charts);
         let behind = behind()?;
         let board = numbers(m, &behind, window);
-        let ((teams, services), (series, series_before)) = (tables(), charts());
+        let (teams, services, (series, series_before)) = finished();
         Ok(Board { series, series_before, teams, services, ..board })
     })
 }
