@@ -195,7 +195,9 @@ pub fn score(
 ) -> DimensionScore {
     let all = gross(contributions.values());
     let mut order: Vec<(&String, f64)> = contributions.iter().map(|(g, c)| (g, c.abs())).collect();
-    order.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    // The last digits depend on the order of addition: groups that are equal up to them are ordered by name.
+    let size = |moved: f64| if all > 0.0 { (moved / all * 1e9).round() } else { 0.0 };
+    order.sort_by(|a, b| size(b.1).total_cmp(&size(a.1)).then_with(|| a.0.cmp(b.0)));
     let weight_all: f64 = weights.values().sum();
     let top = &order[..order.len().min(2)];
     let moved = if all > 0.0 { top.iter().map(|t| t.1).sum::<f64>() / all } else { 0.0 };
@@ -226,5 +228,6 @@ pub fn jensen_shannon(p: &BTreeMap<String, f64>, q: &BTreeMap<String, f64>) -> f
             f64::midpoint(term(a, middle), term(b, middle))
         })
         .sum();
-    divergence.max(0.0).sqrt()
+    // Of equal shares the root would make something of what rounding leaves.
+    if divergence < 1e-12 { 0.0 } else { divergence.sqrt() }
 }

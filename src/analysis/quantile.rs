@@ -17,18 +17,6 @@ pub fn type7(values: &mut [f64], q: f64) -> Option<f64> {
     Some(low + share * (high - low))
 }
 
-/// [`type7`] of values in ascending order.
-#[must_use]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is within 0..len")]
-pub fn of_sorted(values: &[f64], q: f64) -> Option<f64> {
-    let last = values.len().checked_sub(1)?;
-    let rank = q.clamp(0.0, 1.0) * last as f64;
-    let low = *values.get((rank.floor() as usize).min(last))?;
-    let share = rank.fract();
-    let high = values.get(rank.floor() as usize + 1).copied().unwrap_or(low);
-    Some(if share == 0.0 { low } else { low + share * (high - low) })
-}
-
 /// The middle value; the mean of the middle two when there are evenly many.
 #[must_use]
 pub fn median(values: &mut [f64]) -> Option<f64> {
@@ -55,7 +43,6 @@ mod tests {
     #[test]
     fn ranks_between_two_values_are_linear() {
         let p90 = type7(&mut [10.0, 1.0, 4.0, 2.0], 0.9).unwrap();
-        assert_eq!(of_sorted(&[1.0, 2.0, 4.0, 10.0], 0.9), Some(p90));
         assert!((p90 - 8.2).abs() < 1e-12, "{p90}");
         assert_eq!(type7(&mut [3.0, 1.0], 1.0), Some(3.0));
         assert_eq!(type7(&mut [3.0, 1.0], 0.0), Some(1.0));

@@ -188,3 +188,18 @@ fn equal_rates_are_seldom_called_different() {
     let cried = (0..2_000).filter(|_| ratio_verdict((draw(60, 0.15), 60), (draw(60, 0.15), 60)) == Verdict::Significant).count();
     assert!(cried <= 120, "{cried} of 2000 at a level of 5 %");
 }
+
+#[test]
+fn the_score_of_a_dimension_does_not_hang_on_the_last_digits() {
+    let map = |list: &[(&str, f64)]| -> BTreeMap<String, f64> { list.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect() };
+    let weights = map(&[("a", 10.0), ("b", 1.0), ("c", 5.0)]);
+    let of = |a: f64, b: f64| {
+        let moved = map(&[("a", a), ("b", b), ("c", -0.3)]);
+        decompose::score(&moved, &weights, (&map(&[("a", 1.0), ("b", 3.0)]), &map(&[("a", 0.1), ("b", 0.1 + 0.2)])), 1.0)
+    };
+    let (one, other) = (of(0.3, 0.1 + 0.2), of(0.1 + 0.2, 0.3));
+    assert!(near(one.concentration, other.concentration), "{one:?} {other:?}");
+    let (two, three) = (of(0.3 - 1e-16, 0.3), of(0.3, 0.3));
+    assert!(near(two.concentration, three.concentration), "{two:?} {three:?}");
+    assert_eq!(one.surprise.to_bits(), 0.0_f64.to_bits());
+}
