@@ -414,12 +414,6 @@ pub fn values_test(before: &[f64], now: &[f64]) -> Option<Test> {
     Some(Test::by_p("Mann-Whitney", mann_whitney(before, now)?))
 }
 
-/// The verdict of [`values_test`]. `centre` are the values shown (medians, means), for the size of the effect.
-#[must_use]
-pub fn values_verdict(before: &[f64], now: &[f64], centre: (f64, f64)) -> Verdict {
-    values_test(before, now).map_or(Verdict::Insufficient, |t| verdict(t.sure, centre.0, centre.1))
-}
-
 /// Significant when the test is sure and the change is at least [`MIN_EFFECT`] of what was before.
 #[must_use]
 pub fn verdict(sure: bool, before: f64, now: f64) -> Verdict {

@@ -114,12 +114,6 @@ impl Request {
         Self { method: Method::POST, body, ..Self::get(path) }
     }
 
-    /// POST of JSON.
-    #[must_use]
-    pub fn post_json(path: impl Into<String>, json: &serde_json::Value) -> Self {
-        Self { method: Method::POST, body: Some(("application/json", json.to_string().into_bytes())), ..Self::get(path) }
-    }
-
     /// POST of plain text.
     #[must_use]
     pub fn post_text(path: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
