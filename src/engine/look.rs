@@ -93,10 +93,8 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let Wanted { service, stages, keys, dims } = wanted;
     let service = service.map(str::to_owned);
     let mut measures = vec![Measure::Deployment, Measure::LeadTime, Measure::Recovery, Measure::Restore, Measure::RestoreStages];
-    if stages {
-        measures.push(Measure::LeadStages);
-    }
-    if stages || settings.per_commit {
+    measures.extend([Measure::Incident, Measure::Outage, Measure::Pending]);
+    if settings.per_commit {
         measures.push(Measure::CommitLeadTime);
     }
     let (cut, whole): (Vec<_>, Vec<_>) = settings.catalogue.definitions().iter().partition(|d| !d.filter.is_empty());
@@ -107,12 +105,15 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let records = SMALL.to_vec();
     let query = FactQuery { measures, live, records, service: service.clone(), keys, dims, roster: roster_of, ..FactQuery::default() };
     let mut facts = reader.facts(&query, span)?;
-    // That there ever was an incident makes "none" an answer, so the old ones come along.
-    for (measures, window) in [(vec![Measure::Outage, Measure::Pending], span), (vec![Measure::Incident], long_before(span.to))] {
-        let open = FactQuery { measures, service: service.clone(), keys, dims, ..FactQuery::default() };
-        for (measure, track) in reader.facts(&open, window)?.events.all() {
+    if stages {
+        // Their means are all that is asked of them: nothing is cut by what they are.
+        let stages = FactQuery { measures: vec![Measure::LeadStages], service: service.clone(), keys, ..FactQuery::default() };
+        for (measure, track) in reader.facts(&stages, span)?.events.all() {
             facts.events.add(measure, Arc::clone(track));
         }
+    }
+    if reader.ever(Measure::Incident, span.to, service.as_deref())? {
+        facts.ever.insert(Measure::Incident);
     }
     // Series are loaded without their labels, unless a metric of the config asks for some of them; those stand apart.
     let cut: BTreeSet<String> = cut.into_iter().flat_map(series_of).collect();

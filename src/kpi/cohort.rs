@@ -125,15 +125,19 @@ impl<'a> Members<'a> {
         };
         for s in &self.stretches {
             let (before, mut last) = (values.len(), None);
-            let mut from = s.span.start.checked_sub(1).map_or(0, |i| s.track.ends[i]);
-            for i in s.span.clone() {
-                let (flags, end) = (s.track.flags[i], s.track.ends[i]);
-                if flags & foreign == 0 && end > from && passes(flags) {
-                    values.push(s.track.values[from as usize]);
+            let mut take = |i: usize, flags: u16, value: f64| {
+                if flags & foreign == 0 && passes(flags) {
+                    values.push(value);
                     tally.assumed |= flags & flag::ASSUMED != 0;
                     last = Some(i);
                 }
-                from = end;
+            };
+            if let Some(own) = s.track.one_each(s.span.clone()) {
+                let facts = s.span.clone().zip(&s.track.flags[s.span.clone()]).zip(own);
+                facts.for_each(|((i, flags), value)| take(i, *flags, *value));
+            } else {
+                let facts = s.span.clone().map(|i| (i, s.track.event(i)));
+                facts.for_each(|(i, e)| e.values().first().into_iter().for_each(|value| take(i, e.flags(), *value)));
             }
             let n = values.len() - before;
             tally.n += n as u64;
@@ -220,16 +224,19 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    /// By the sources that can report `kind`, and by what they reported as `measure`.
+    /// By the sources that can report `kind`, and by what they reported as `measure`: anybody's, not only the scope's.
     pub fn of(query: &Query<'_>, kind: &str, measure: Measure) -> Self {
         let seen = seen_window(query);
-        let first = first_event(query, measure, seen);
         let sources: Vec<&Record> = query.facts.records.iter().map(AsRef::as_ref).filter(|r| feeds(r, kind)).collect();
         let known = sources.iter().filter_map(|r| watched(r)).collect::<Vec<_>>();
+        let tracks = query.facts.events.of(measure).iter();
+        let mut firsts = tracks.filter_map(|track| track.first_within(seen)).map(from_millis);
         let (span, alive) = if known.is_empty() {
-            (seen, first.is_some())
+            (seen, firsts.next().is_some())
         } else {
-            let from = known.iter().map(|(from, _)| *from).chain(first).min().unwrap_or(seen.from);
+            let from = known.iter().map(|(from, _)| *from).min().unwrap_or(seen.from);
+            // What was reported from before the source's history is there all the same.
+            let from = if from > seen.from { firsts.min().map_or(from, |first| first.min(from)) } else { from };
             let to = known.iter().map(|(_, to)| to.unwrap_or(seen.to)).max().unwrap_or(seen.to);
             let to = if to + POLL_GAP >= seen.to { seen.to } else { to };
             let span = seen.intersect(&Window::new(from, to));
@@ -243,11 +250,6 @@ impl Observed {
     pub fn days(&self) -> f64 {
         self.span.seconds() / 86_400.0
     }
-}
-
-/// Anybody's, not only the scope's.
-fn first_event(query: &Query<'_>, measure: Measure, window: Window) -> Option<Time> {
-    query.facts.events.of(measure).iter().filter_map(|track| track.first_within(window)).min().map(from_millis)
 }
 
 fn feeds(record: &Record, kind: &str) -> bool {

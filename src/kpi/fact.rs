@@ -13,7 +13,10 @@ mod derived;
 mod dims;
 mod track;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use self::{
     derived::from_derived,
@@ -316,6 +319,9 @@ pub struct Facts {
     /// Whose figures of people are withheld for the sake of others, of the whole organisation; `None`: worked out from the
     /// records here. Cuts share it.
     pub suppressed: Option<Arc<Suppressed>>,
+    /// Measures of which there ever was a fact, be it long before those loaded: that makes "none now" an answer. Of the whole
+    /// organisation, or of the one service loaded; cuts share it.
+    pub ever: BTreeSet<Measure>,
     /// Buckets are in order of metric and time, so that a metric's window is a slice. Set by [`Facts::sort`]; whoever adds
     /// buckets afterwards sorts again.
     pub in_order: bool,

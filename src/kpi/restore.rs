@@ -104,7 +104,8 @@ fn incidents(n: usize) -> String {
 
 /// Any incident at all, or a source that would have told of one.
 fn known(query: &Query<'_>) -> bool {
-    !query.facts.events.of(Measure::Incident).is_empty() || Observed::of(query, "incident", Measure::Incident).alive
+    let ever = query.facts.ever.contains(&Measure::Incident) || !query.facts.events.of(Measure::Incident).is_empty();
+    ever || Observed::of(query, "incident", Measure::Incident).alive
 }
 
 fn unknown(blank: Blank<'_>) -> Reading {

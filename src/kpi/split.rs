@@ -88,6 +88,7 @@ impl Facts {
                 facts.in_order = self.in_order;
                 facts.defined = Arc::clone(&self.defined);
                 facts.suppressed.clone_from(&self.suppressed);
+                facts.ever.clone_from(&self.ever);
                 facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
                 (name.to_string(), facts)
             })
@@ -101,6 +102,7 @@ impl Facts {
             records: self.records.iter().filter(|r| shared(r)).cloned().collect(),
             defined: Arc::clone(&self.defined),
             suppressed: self.suppressed.clone(),
+            ever: self.ever.clone(),
             ..Facts::default()
         }
     }
@@ -150,6 +152,7 @@ impl Facts {
             facts.in_order = self.in_order;
             facts.defined = Arc::clone(&self.defined);
             facts.suppressed = Some(Arc::clone(suppressed));
+            facts.ever.clone_from(&self.ever);
             facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
             facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
         }

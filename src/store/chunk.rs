@@ -1,10 +1,9 @@
-//! Event facts packed by column: the facts of one measure, service and span of four weeks in one blob.
+//! Event facts packed by column: the facts of one measure, service and span of four weeks in two blobs.
 //!
 //! A board reads hundreds of thousands of facts at once, so columns have fixed widths, constant columns shrink to one
-//! cell, owners are written once per chunk, and the record behind a fact is its row number, looked up only when asked for.
-//! Dimensions are written once per chunk too, last, so that who does not ask for them does not read them. A label with more
-//! than [`MOST_VALUES`] values in a chunk is left out of that chunk: a build number is no dimension, and would be written
-//! once per fact.
+//! cell, and owners are written once per chunk. What a board does not read stands apart, in the **rest**: the record behind
+//! each fact, as its row number, and the dimensions, once per chunk. A label with more than [`MOST_VALUES`] values in a chunk
+//! is left out of that chunk: a build number is no dimension, and would be written once per fact.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -30,12 +29,15 @@ pub(super) fn span(at_ms: i64) -> i64 {
     at_ms.div_euclid(SPAN_MS)
 }
 
+/// A chunk: what a board reads, and the rest.
+pub(super) type Packed = (Vec<u8>, Vec<u8>);
+
 /// Pack events of one span; `row` numbers stand for their keys. Times are kept to the millisecond, order by time.
-pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
+pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Packed {
     events.sort_by(|(r1, e1), (r2, e2)| {
         (e1.at, r1).cmp(&(e2.at, r2)).then_with(|| e1.values.partial_cmp(&e2.values).unwrap_or(std::cmp::Ordering::Equal))
     });
-    let mut out = Vec::with_capacity(32 + events.len() * 24);
+    let mut out = Vec::with_capacity(32 + events.len() * 12);
     out.extend(u32::try_from(events.len()).unwrap_or(u32::MAX).to_le_bytes());
     for (_, e) in events.iter() {
         out.extend(u32::try_from(e.at.timestamp_millis() - span * SPAN_MS).unwrap_or(0).to_le_bytes());
@@ -44,7 +46,6 @@ pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
     let owners = pack_owners(&mut out, events);
     column(&mut out, &owners, |i| i.to_le_bytes());
     column(&mut out, events, |(_, e)| e.group.to_le_bytes());
-    column(&mut out, events, |(row, _)| row.to_le_bytes());
     column(&mut out, events, |(_, e)| [u8::try_from(e.values.len()).unwrap_or(0)]);
     let all = || events.iter().flat_map(|(_, e)| e.values.iter().copied());
     if all().all(|v| v.fract() == 0.0 && v.abs() < 2e9 && !(v == 0.0 && v.is_sign_negative())) {
@@ -55,8 +56,10 @@ pub(super) fn pack(span: i64, events: &mut [(i64, &Event)]) -> Vec<u8> {
         out.push(0);
         all().for_each(|v| out.extend(v.to_le_bytes()));
     }
-    pack_dims(&mut out, events);
-    out
+    let mut rest = Vec::with_capacity(32 + events.len() * 10);
+    column(&mut rest, events, |(row, _)| row.to_le_bytes());
+    pack_dims(&mut rest, events);
+    (out, rest)
 }
 
 /// One cell per event, or a single cell when all are equal.
@@ -178,6 +181,7 @@ pub(super) struct View<'a> {
     pub(super) owners: Vec<Owners>,
     owner: Cells<'a, 2>,
     group: Cells<'a, 8>,
+    /// Of the rest; 0, which is no row, without it.
     row: Cells<'a, 8>,
     arity: Cells<'a, 1>,
     /// Where each event's values begin, and where the last one's end, when they are not equally many.
@@ -203,7 +207,7 @@ impl<const N: usize> Cells<'_, N> {
     }
 
     /// The cells of some events.
-    fn over(&self, events: Range<usize>) -> impl Iterator<Item = [u8; N]> {
+    fn over(&self, events: Range<usize>) -> impl Iterator<Item = [u8; N]> + Clone {
         let (one, each) = if self.same { (events.len(), 0..0) } else { (0, events.start * N..events.end * N) };
         let first = if one > 0 { self.at(0) } else { [0; N] };
         std::iter::repeat_n(first, one).chain(self.bytes[each].as_chunks::<N>().0.iter().copied())
@@ -215,7 +219,6 @@ impl<const N: usize> Cells<'_, N> {
 pub(super) struct Interned {
     lists: HashMap<Box<[u8]>, Owners>,
     words: HashMap<Box<str>, Arc<str>>,
-    nothing: Dims,
 }
 
 impl Interned {
@@ -234,11 +237,8 @@ impl Interned {
         Some(list)
     }
 
-    /// What stands at the end of a chunk; chunks written before there were dimensions have none.
+    /// What stands at the end of the rest.
     fn dims<'a>(&mut self, mut rest: &'a [u8], len: usize) -> Option<(Vec<Dims>, Cells<'a, 2>)> {
-        if rest.is_empty() {
-            return Some((vec![Arc::clone(&self.nothing)], Cells { bytes: &[0, 0], same: true }));
-        }
         let mut words = Vec::new();
         for _ in 0..u16::from_le_bytes(take(&mut rest)?) {
             let length = usize::from(u16::from_le_bytes(take(&mut rest)?));
@@ -284,9 +284,10 @@ fn cells<'a, const N: usize>(rest: &mut &'a [u8], len: usize) -> Option<Cells<'a
 }
 
 impl<'a> View<'a> {
-    /// `None` when the bytes are not a chunk. Events have dimensions when `dims` asks for them.
-    pub(super) fn new(bytes: &'a [u8], interned: &mut Interned, dims: bool) -> Option<Self> {
-        let mut rest = bytes;
+    /// `None` when the bytes are not a chunk. Events have dimensions when `dims` asks for them, and rows where there is the
+    /// rest.
+    pub(super) fn new(body: &'a [u8], rest: Option<&'a [u8]>, interned: &mut Interned, dims: bool) -> Option<Self> {
+        let (mut rest, mut apart) = (body, rest);
         let len = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
         let at = cut(&mut rest, len.checked_mul(4)?)?;
         let flags = cells(&mut rest, len)?;
@@ -297,7 +298,7 @@ impl<'a> View<'a> {
             owners.push(interned.owners(cut(&mut rest, length)?)?);
         }
         let owner = cells(&mut rest, len)?;
-        let (group, row) = (cells(&mut rest, len)?, cells(&mut rest, len)?);
+        let group = cells(&mut rest, len)?;
         let arity: Cells<'_, 1> = cells(&mut rest, len)?;
         let [whole] = take(&mut rest)?;
         let (mut starts, mut total) = (Vec::new(), 0u32);
@@ -312,7 +313,8 @@ impl<'a> View<'a> {
         }
         let width = if whole == 1 { 4 } else { 8 };
         let values = cut(&mut rest, usize::try_from(total).ok()? * width)?;
-        let dims = if dims { Some(interned.dims(rest, len)?) } else { None };
+        let row = apart.as_mut().map_or(Some(Cells { bytes: &[0; 8], same: true }), |rest| cells(rest, len))?;
+        let dims = if dims { Some(interned.dims(apart?, len)?) } else { None };
         Some(Self { len, at, flags, owners, owner, group, row, arity, starts, whole: whole == 1, values, dims })
     }
 
@@ -369,6 +371,7 @@ impl<'a> View<'a> {
     /// the chunk.
     pub(super) fn append(&self, events: Range<usize>, span: i64, track: &mut Track) -> Option<()> {
         let (start, before) = (span * SPAN_MS, track.at.len());
+        track.extend_ends(self.arity.over(events.clone()).map(|[count]| count));
         let offsets = self.at[events.start * 4..events.end * 4].as_chunks::<4>().0;
         track.at.extend(offsets.iter().map(|b| start + i64::from(u32::from_le_bytes(*b))));
         track.flags.extend(self.flags.over(events.clone()).map(u16::from_le_bytes));
@@ -379,11 +382,6 @@ impl<'a> View<'a> {
         if !alone || !track.groups.is_empty() {
             track.groups.extend(self.group.over(events.clone()).map(u64::from_le_bytes));
         }
-        let mut end = u32::try_from(track.values.len()).ok()?;
-        track.ends.extend(self.arity.over(events.clone()).map(|[count]| {
-            end += u32::from(count);
-            end
-        }));
         track.values.extend(self.values_of(events.clone()));
         if let Some((sets, set)) = &self.dims {
             // Another stretch of a chunk finds the chunk's sets at the end.
@@ -430,9 +428,14 @@ mod tests {
 
     fn round(span: i64, events: &[Event]) -> Vec<Event> {
         let mut rows: Vec<(i64, &Event)> = events.iter().enumerate().map(|(i, e)| (i64::try_from(i).unwrap(), e)).collect();
-        let bytes = pack(span, &mut rows);
+        let (body, rest) = pack(span, &mut rows);
         let mut interned = Interned::default();
-        read(&View::new(&bytes, &mut interned, true).unwrap(), span).unwrap()
+        let view = View::new(&body, Some(&rest), &mut interned, true).unwrap();
+        let rows: BTreeSet<i64> = (0..view.len).map(|i| view.row(i)).collect();
+        assert_eq!(rows, (0..i64::try_from(events.len()).unwrap()).collect());
+        let bare = View::new(&body, None, &mut interned, false).unwrap();
+        assert!((0..bare.len).all(|i| bare.row(i) == 0 && bare.offset(i) == view.offset(i)));
+        read(&view, span).unwrap()
     }
 
     fn read(view: &View<'_>, span: i64) -> Option<Vec<Event>> {
@@ -475,8 +478,11 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_no_chunk_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(view) = View::new(&bytes, &mut Interned::default(), true) {
+        fn bytes_that_are_no_chunk_are_refused_or_read_but_never_panic(
+            body in prop::collection::vec(any::<u8>(), 0..200), rest in prop::option::of(prop::collection::vec(any::<u8>(), 0..100)),
+            dims in any::<bool>(),
+        ) {
+            if let Some(view) = View::new(&body, rest.as_deref(), &mut Interned::default(), dims) {
                 let _ = read(&view, 0);
             }
         }
@@ -508,19 +514,10 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_from_before_there_were_dimensions_reads_as_without() {
-        let events = [event(5, &[("a", 1.0)], 3, 4, &[1.0])];
-        let bytes = pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>());
-        let dims = 2 + 2 + 1 + 1 + 2;
-        let view = View::new(&bytes[..bytes.len() - dims], &mut Interned::default(), true).unwrap();
-        assert_eq!(read(&view, 0), Some(events.to_vec()));
-    }
-
-    #[test]
     fn whole_numbers_take_half_the_room() {
         let whole = [event(5, &[("a", 1.0)], 0, 0, &[3600.0]), event(6, &[("a", 1.0)], 0, 0, &[-7.0])];
         let split = [event(5, &[("a", 1.0)], 0, 0, &[3600.5]), event(6, &[("a", 1.0)], 0, 0, &[-7.0])];
-        let size = |events: &[Event]| pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>()).len();
+        let size = |events: &[Event]| pack(0, &mut events.iter().map(|e| (1, e)).collect::<Vec<_>>()).0.len();
         assert_eq!(size(&whole) + 8, size(&split));
         assert_eq!(round(0, &whole)[0].values[0], 3600.0);
     }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Raised when the ledger or the form of its results changes, so that everything is derived again.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// What derivation needs besides records.
 #[derive(Debug, Clone, Copy)]
@@ -196,28 +196,26 @@ fn write_chunks(
     }
     let mut places: BTreeSet<i64> = partition.iter().copied().collect();
     places.extend(services.values());
-    let mut old: HashMap<(i64, i64, i64), (i64, Vec<u8>)> = HashMap::new();
-    let mut find = conn.prepare_cached("SELECT measure, span, row, body FROM fact_chunk WHERE place = ?1")?;
+    let mut old: HashMap<(i64, i64, i64), chunk::Packed> = HashMap::new();
+    let mut find = conn.prepare_cached("SELECT measure, span, body, rest FROM fact_chunk WHERE place = ?1")?;
     for place in places {
         let mut rows = find.query([place])?;
         while let Some(r) = rows.next()? {
             old.insert((r.get(0)?, r.get(1)?, place), (r.get(2)?, r.get(3)?));
         }
     }
-    let mut insert = conn.prepare_cached("INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let mut update = conn.prepare_cached("UPDATE fact_chunk SET until = ?2, body = ?3 WHERE row = ?1")?;
+    let mut put =
+        conn.prepare_cached("REPLACE INTO fact_chunk (measure, span, place, until, body, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for ((measure, span, place), mut events) in chunks {
         let until = |e: &Event| matters_until(measure, e.at.timestamp_millis(), e.values.first().copied());
         let until = events.iter().map(|(_, e)| until(e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
-        let body = chunk::pack(span, &mut events);
-        match old.remove(&(measure, span, place)) {
-            Some((_, was)) if was == body => {}
-            Some((at, _)) => drop(update.execute(params![at, until, body])?),
-            None => drop(insert.execute(params![measure, span, place, until, body])?),
+        let packed = chunk::pack(span, &mut events);
+        if old.remove(&(measure, span, place)).is_none_or(|was| was != packed) {
+            put.execute(params![measure, span, place, until, packed.0, packed.1])?;
         }
     }
-    let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE row = ?1")?;
-    old.values().try_for_each(|(at, _)| delete.execute([at]).map(drop))
+    let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE measure = ?1 AND span = ?2 AND place = ?3")?;
+    old.keys().try_for_each(|(measure, span, place)| delete.execute([measure, span, place]).map(drop))
 }
 
 /// The last millisecond a fact matters for: open incidents and changes not yet shipped matter until they are not,

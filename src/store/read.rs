@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
+        Time,
         record::{Body, Kind, Record},
         team::UNATTRIBUTED,
         window::{Window, from_millis, millis},
@@ -32,6 +33,9 @@ const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
 
 /// How many rows are looked at, at first, for each row of a list that takes only some.
 const PAGE: usize = 128;
+
+/// Most chunks of a track that room is made for ahead.
+const MOST_SPANS: usize = 14;
 
 /// How far before the window the numerous kinds are loaded: a calendar month and the one before it.
 const MANY_BEFORE_MS: i64 = 62 * 86_400_000;
@@ -48,7 +52,7 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
     for measure in &query.measures {
         for track in tracks(conn, names, *measure, window, place, query)? {
-            facts.events.add(*measure, Arc::new(track));
+            facts.events.add(*measure, Arc::new(track.indexed()));
         }
     }
     if !query.live.is_empty() {
@@ -76,14 +80,16 @@ fn tracks(
     // Owners are interned: where a list lies tells it from others.
     let mut known: HashMap<(i64, *const ()), usize> = HashMap::new();
     let mut out: Vec<Track> = Vec::new();
-    chunks(conn, measure, window, place, |packed| {
-        let view = View::new(packed.body, &mut interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
+    let spans = chunk::span(millis(window.to)).saturating_sub(chunk::span(millis(window.from))) + 1;
+    let spans = usize::try_from(spans).unwrap_or(1).min(MOST_SPANS);
+    chunks(conn, measure, window, place, query.keys || query.dims, |packed| {
+        let view = View::new(packed.body, packed.rest, &mut interned, query.dims).ok_or_else(|| damaged("fact chunk"))?;
         for found in found(&view, packed.span, measure, window) {
             for events in view.stretches(found) {
                 let owners = view.owners.get(view.owner(events.start)).ok_or_else(|| damaged("fact chunk"))?;
                 let at = *known.entry((packed.place, Arc::as_ptr(owners).cast())).or_insert_with(|| {
                     let service = names.text_in(Space::Service, packed.place).map(Arc::clone).unwrap_or_default();
-                    out.push(Track::new(service, Arc::clone(owners)));
+                    out.push(Track::new(service, Arc::clone(owners)).with_room(events.len() * spans));
                     out.len() - 1
                 });
                 view.append(events.clone(), packed.span, &mut out[at]).ok_or_else(|| damaged("fact chunk"))?;
@@ -131,8 +137,8 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         let place = names.find(Space::Service, service).unwrap_or(-1);
         let (mut mine, mut interned) = (HashSet::new(), Interned::default());
         // An incident of several services has a fact in the chunk of each.
-        chunks(conn, Measure::Incident, window, None, |packed| {
-            let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+        chunks(conn, Measure::Incident, window, None, true, |packed| {
+            let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let rows = found(&view, packed.span, Measure::Incident, window).into_iter().flatten().map(|i| view.row(i));
             if packed.place == place {
                 mine.extend(rows);
@@ -151,8 +157,8 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         if !wants(query, kind) {
             continue;
         }
-        chunks(conn, measure, window, None, |packed| {
-            let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+        chunks(conn, measure, window, None, true, |packed| {
+            let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let theirs = theirs(&view, &query.teams);
             let others = found(&view, packed.span, measure, window).into_iter().flatten();
             out.extend(others.filter(|i| theirs.get(view.owner(*i)) == Some(&false)).map(|i| view.row(i)));
@@ -167,8 +173,8 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
 pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) -> rusqlite::Result<(Vec<String>, u64)> {
     let place = query.service.map(|service| names.find(Space::Service, service).unwrap_or(-1));
     let (mut interned, mut total, mut rows) = (Interned::default(), 0, Vec::new());
-    chunks(conn, query.measure, query.window, place, |packed| {
-        let view = View::new(packed.body, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+    chunks(conn, query.measure, query.window, place, true, |packed| {
+        let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
         let wanted = theirs(&view, query.teams);
         let is_mine = |i: &usize| wanted.get(view.owner(*i)) == Some(&true) && view.flags(*i) & query.flag == query.flag;
         let mine = found(&view, packed.span, query.measure, query.window).into_iter().flatten().filter(is_mine);
@@ -187,6 +193,23 @@ pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) 
     Ok((keys.iter().filter(|k| !k.is_empty()).map(ToString::to_string).collect(), total))
 }
 
+/// Is there a fact of a measure before an instant?
+pub(super) fn ever(conn: &Connection, names: &Names, measure: Measure, before: Time, service: Option<&str>) -> rusqlite::Result<bool> {
+    let place = service.map(|service| names.find(Space::Service, service).unwrap_or(-1));
+    let (span, end) = (chunk::span(millis(before)), millis(before));
+    let sql = "SELECT 1 FROM fact_chunk WHERE measure = ?1 AND span < ?2 AND (?3 IS NULL OR place = ?3) LIMIT 1";
+    let mut ever = conn.prepare_cached(sql)?.exists(params![measure as i64, span, place])?;
+    if !ever {
+        let (mut interned, start) = (Interned::default(), span * chunk::SPAN_MS);
+        chunks(conn, measure, Window::new(from_millis(start), before), place, false, |packed| {
+            let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
+            ever |= view.first_at(end - start) > 0;
+            Ok(())
+        })?;
+    }
+    Ok(ever)
+}
+
 /// Measures whose facts may matter after their own moment.
 fn carries(measure: Measure) -> bool {
     matches!(measure, Measure::Incident | Measure::Outage | Measure::Pending)
@@ -197,14 +220,17 @@ struct Packed<'a> {
     span: i64,
     place: i64,
     body: &'a [u8],
+    rest: Option<&'a [u8]>,
 }
 
-/// Visit the chunks that overlap the span, or are carried into it, in order of span.
+/// Visit the chunks that overlap the span, or are carried into it, in order of span; with the rest only where it is wanted,
+/// as it is half of all bytes.
 fn chunks(
     conn: &Connection,
     measure: Measure,
     window: Window,
     place: Option<i64>,
+    rest: bool,
     mut visit: impl FnMut(&Packed<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let (from, to) = (millis(window.from), millis(window.to));
@@ -216,19 +242,19 @@ fn chunks(
         let mut find = conn.prepare_cached(sql)?;
         let mut rows = find.query(params)?;
         while let Some(r) = rows.next()? {
-            visit(&Packed { span: r.get(0)?, place: r.get(1)?, body: r.get_ref(2)?.as_blob()? })?;
+            visit(&Packed { span: r.get(0)?, place: r.get(1)?, body: r.get_ref(2)?.as_blob()?, rest: r.get_ref(3)?.as_blob_or_null()? })?;
         }
         Ok(())
     };
     let code = measure as i64;
     if carries(measure) {
-        let carried = "SELECT span, place, body FROM fact_chunk WHERE measure = ?1 AND until > ?2
+        let carried = "SELECT span, place, body, CASE WHEN ?5 THEN rest END FROM fact_chunk WHERE measure = ?1 AND until > ?2
             AND until > 2419200000 * (span + 1) AND span < ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
-        take(carried, params![code, from, first, place])?;
+        take(carried, params![code, from, first, place, rest])?;
     }
-    let inside = "SELECT span, place, body FROM fact_chunk
+    let inside = "SELECT span, place, body, CASE WHEN ?5 THEN rest END FROM fact_chunk
         WHERE measure = ?1 AND span BETWEEN ?2 AND ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
-    take(inside, params![code, first, last, place])
+    take(inside, params![code, first, last, place, rest])
 }
 
 /// Key of the record in a row; empty when it is gone.

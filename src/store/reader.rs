@@ -15,11 +15,12 @@ use super::{
 };
 use crate::{
     domain::{
+        Time,
         record::{Kind, Record},
         team::Roster,
         window::Window,
     },
-    kpi::fact::Facts,
+    kpi::fact::{Facts, Measure},
     ledger::Derived,
 };
 
@@ -71,6 +72,14 @@ impl Reader {
     /// [`StoreError`].
     pub fn facts(&self, query: &FactQuery, window: Window) -> Result<Facts, StoreError> {
         self.read(|conn, names| read::facts(conn, names, query, window))
+    }
+
+    /// Was there ever a fact of a measure before an instant, be it of one service?
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn ever(&self, measure: Measure, before: Time, service: Option<&str>) -> Result<bool, StoreError> {
+        self.read(|conn, names| read::ever(conn, names, measure, before, service))
     }
 
     /// Rows, newest first.

@@ -423,6 +423,52 @@ fn what_is_no_store_or_newer_or_cut_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_store_of_the_first_schema_is_brought_up_to_date_and_loses_nothing() {
+    let p = place();
+    let mut store = Store::open(&p.path).unwrap();
+    put(&mut store, (0..40).map(|i| deployment("ci", &i.to_string(), ["pay", "web"][i % 2], "2026-03-02T10:00:00Z")).collect());
+    settle(&mut store, "2026-04-01T00:00:00Z");
+    let query = FactQuery { measures: vec![Measure::Deployment], keys: true, dims: true, ..FactQuery::default() };
+    let window = Window::new(at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z"));
+    let facts = |store: &Store| store.reader().unwrap().facts(&query, window).unwrap().events;
+    let was = facts(&store);
+    assert_eq!(was.of(Measure::Deployment).iter().map(|t| t.len()).sum::<usize>(), 40);
+    drop(store);
+    let mut steps = include_str!("../../src/store/schema/001.sql").split_inclusive(';');
+    let table = steps.find(|step| step.contains("CREATE TABLE fact_chunk")).unwrap();
+    let old = rusqlite::Connection::open(&p.path).unwrap();
+    old.execute_batch(&format!("DROP TABLE fact_chunk; {table} UPDATE meta SET value = 'by an older one' WHERE key = 'derived_with'"))
+        .unwrap();
+    old.execute("INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (1, 733, 1, 0, x'00')", []).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    let refused = Reader::open(&p.path).unwrap_err().to_string();
+    assert!(refused.contains("was written by an older quarterdeck"), "{refused}");
+    let mut store = Store::open(&p.path).unwrap();
+    put(&mut store, Vec::new());
+    settle(&mut store, "2026-04-01T00:00:00Z");
+    assert_eq!(facts(&store), was);
+}
+
+#[test]
+fn that_there_ever_was_an_incident_is_known_to_the_millisecond() {
+    let p = place();
+    let mut store = Store::open(&p.path).unwrap();
+    let began = at("2026-03-02T10:00:00Z");
+    let body = Incident { started_at: Some(began), resolved_at: Some(at("2026-03-02T11:00:00Z")), ..Incident::default() };
+    let mut incident = Record::new("ci", "i1", Body::Incident(body));
+    incident.service = Some("pay".into());
+    put(&mut store, vec![incident]);
+    settle(&mut store, "2026-04-01T00:00:00Z");
+    let reader = store.reader().unwrap();
+    let ever = |before: Time, service| reader.ever(Measure::Incident, before, service).unwrap();
+    let next = from_millis(began.timestamp_millis() + 1);
+    assert_eq!([began, next, at("2029-01-01T00:00:00Z")].map(|t| ever(t, None)), [false, true, true]);
+    assert_eq!(["pay", "web", "nobody"].map(|s| ever(next, Some(s))), [true, false, false]);
+    assert!(!reader.ever(Measure::Outage, next, None).unwrap());
+}
+
+#[test]
 fn a_store_killed_before_its_first_table_is_made_anew() {
     let p = place();
     // What is left when the process ends between SQLite's first page and the schema's first step.

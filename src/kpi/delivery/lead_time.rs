@@ -63,8 +63,12 @@ fn none(blank: Blank<'_>) -> Reading {
 
 /// A reading over lead times, with what was left out beside it.
 fn reading(query: &Query<'_>, blank: Blank<'_>, value: impl Into<Datum>, of: &Tally) -> Reading {
-    let all = members(query, Measure::LeadTime);
-    let odd = |flags: &'static [(u16, &str)]| ids(query, all.iter().filter(move |m| flags.iter().any(|(bit, _)| m.has(*bit))));
+    let odd = |flags: &'static [(u16, &str)]| {
+        if !query.facts.events.are_keyed() {
+            return Datum::List(Vec::new()); // without looking for whom nobody could name
+        }
+        ids(query, members(query, Measure::LeadTime).iter().filter(|m| flags.iter().any(|(bit, _)| m.has(*bit))))
+    };
     while_in_progress(blank.value(value, of).with("excluded", odd(LEFT_OUT)).with("anomalies", odd(ANOMALIES)), query)
 }
 

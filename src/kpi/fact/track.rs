@@ -28,7 +28,7 @@ pub struct Track {
     pub(crate) flags: Vec<u16>,
     /// Empty when every fact counts alone.
     pub(crate) groups: Vec<u64>,
-    /// Where each fact's values end in `values`.
+    /// Where each fact's values end in `values`; empty when every fact has one.
     pub(crate) ends: Vec<u32>,
     pub(crate) values: Vec<f64>,
     /// Empty when not asked for.
@@ -36,13 +36,46 @@ pub struct Track {
     /// Which of `sets` each fact has; empty when not asked for.
     pub(crate) dims: Vec<u32>,
     pub(crate) sets: Vec<Dims>,
+    /// The first fact at or after the begin of each stretch of time of the track; see [`Track::indexed`].
+    stretches: Vec<u32>,
+    /// Length of such a stretch, in milliseconds.
+    stretch: i64,
 }
+
+/// About as many facts lie in a stretch of a track's index.
+const PER_STRETCH: usize = 8;
 
 impl Track {
     /// A track without facts.
     #[must_use]
     pub fn new(service: Arc<str>, teams: Owners) -> Self {
         Self { service, teams, ..Self::default() }
+    }
+
+    /// With room for so many facts of a value each, so that it need not grow while they come.
+    #[must_use]
+    pub fn with_room(mut self, facts: usize) -> Self {
+        self.at.reserve(facts);
+        self.flags.reserve(facts);
+        self.values.reserve(facts);
+        self
+    }
+
+    /// With an index by time, now that it is complete: each bucket of each chart asks where it begins and ends.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        let (Some(first), Some(last)) = (self.at.first(), self.at.last()) else { return self };
+        let count = self.len() / PER_STRETCH + 1;
+        self.stretch = (last - first) / i64::try_from(count).unwrap_or(i64::MAX) + 1;
+        let (mut i, mut from) = (0, *first);
+        self.stretches = (0..=count)
+            .map(|_| {
+                i += self.at[i..].iter().take_while(|at| **at < from).count();
+                from += self.stretch;
+                u32::try_from(i).unwrap_or(u32::MAX)
+            })
+            .collect();
+        self
     }
 
     /// Number of facts.
@@ -70,28 +103,27 @@ impl Track {
         self.at.get(self.first_at(millis(window.from))).copied().filter(|at| *at < millis(window.to))
     }
 
-    /// Asked for each bucket of each chart: facts come about evenly, so that a guess and a few steps from it are quicker than
-    /// a bisection of everything.
     fn first_at(&self, ms: i64) -> usize {
         let (Some(&first), Some(&last)) = (self.at.first(), self.at.last()) else { return 0 };
         if ms <= first || ms > last {
             return if ms <= first { 0 } else { self.len() };
         }
-        let share = (ms - first) as f64 / (last - first) as f64;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the length, cut to it")]
-        let guess = ((share * self.len() as f64) as usize).min(self.len() - 1);
-        let is_before = |i: usize| self.at[i] < ms;
-        let (mut low, mut high, mut step) = (guess, guess, 2);
-        while low > 0 && !is_before(low) {
-            low = low.saturating_sub(step);
-            step *= 2;
-        }
-        while high < self.len() && is_before(high) {
-            high += step;
-            step *= 2;
-        }
-        let high = high.min(self.len());
+        let stretch = usize::try_from((ms - first) / self.stretch.max(1)).unwrap_or(usize::MAX);
+        let edge = |i: usize| self.stretches.get(i).map(|at| *at as usize);
+        let (low, high) = (edge(stretch).unwrap_or(0), edge(stretch.saturating_add(1)).unwrap_or(self.len()));
         low + self.at[low..high].partition_point(|at| *at < ms)
+    }
+
+    /// Where the values of a fact lie.
+    fn place(&self, i: usize) -> Range<usize> {
+        let end = |i: usize| self.ends.get(i).map_or(i + 1, |end| *end as usize);
+        i.checked_sub(1).map_or(0, end)..end(i)
+    }
+
+    /// The values of these facts, when each has one.
+    #[must_use]
+    pub fn one_each(&self, facts: Range<usize>) -> Option<&[f64]> {
+        self.ends.is_empty().then(|| &self.values[facts])
     }
 
     /// One fact, by its place in time.
@@ -117,6 +149,22 @@ impl Track {
         !self.keys.is_empty()
     }
 
+    /// How many values the facts have that are put in next.
+    pub(crate) fn extend_ends(&mut self, counts: impl Iterator<Item = u8> + Clone) {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if self.ends.is_empty() {
+            if counts.clone().all(|count| count == 1) {
+                return;
+            }
+            self.ends.extend(1..=number(self.len()));
+        }
+        let mut end = number(self.values.len());
+        self.ends.extend(counts.map(|count| {
+            end += u32::from(count);
+            end
+        }));
+    }
+
     fn push(&mut self, event: &Event) {
         if event.group != 0 && self.groups.is_empty() {
             self.groups.resize(self.len(), 0);
@@ -124,10 +172,11 @@ impl Track {
         if event.group != 0 || !self.groups.is_empty() {
             self.groups.push(event.group);
         }
+        let counts = [u8::try_from(event.values.len()).unwrap_or(u8::MAX)];
+        self.extend_ends(counts.into_iter());
         self.at.push(millis(event.at));
         self.flags.push(event.flags);
         self.values.extend_from_slice(&event.values);
-        self.ends.push(u32::try_from(self.values.len()).unwrap_or(u32::MAX));
         self.keys.push(Arc::clone(&event.key));
         let known = self.sets.iter().position(|set| *set == event.dims);
         let set = known.unwrap_or_else(|| {
@@ -203,8 +252,7 @@ impl<'a> EventRef<'a> {
     /// As the measure says.
     #[must_use]
     pub fn values(self) -> &'a [f64] {
-        let from = self.i.checked_sub(1).map_or(0, |before| self.track.ends[before]);
-        &self.track.values[from as usize..self.track.ends[self.i] as usize]
+        &self.track.values[self.track.place(self.i)]
     }
 
     /// Dimensions, sorted by name; none when not loaded.
@@ -282,7 +330,7 @@ pub fn tracks(events: impl IntoIterator<Item = Event>) -> Vec<Arc<Track>> {
         });
         tracks[at].push(event);
     }
-    tracks.into_iter().map(Arc::new).collect()
+    tracks.into_iter().map(|track| Arc::new(track.indexed())).collect()
 }
 
 impl From<BTreeMap<Measure, Vec<Event>>> for Events {
