@@ -216,13 +216,17 @@ pub fn mann_whitney(before: &[f64], now: &[f64]) -> Option<f64> {
     }
     let (was, is) = (in_order(before), in_order(now));
     let (mut rank_sum, mut ties, mut i, mut j) = (0.0, 0.0, 0, 0);
-    while let Some(least) = [was.get(i), is.get(j)].into_iter().flatten().min().copied() {
-        let equal = |values: &[i64]| values.iter().take_while(|v| **v == least).count();
-        let (a, b) = (equal(&was[i..]), equal(&is[j..]));
-        let t = (a + b) as f64;
-        rank_sum += ((i + j) as f64 + f64::midpoint(t, 1.0)) * b as f64;
+    while i < before.len() || j < now.len() {
+        let (below, mine, least) = (i + j, j, was[i].min(is[j]));
+        while was[i] == least {
+            i += 1;
+        }
+        while is[j] == least {
+            j += 1;
+        }
+        let t = (i + j - below) as f64;
+        rank_sum += (below as f64 + f64::midpoint(t, 1.0)) * (j - mine) as f64;
         ties += t * t * t - t;
-        (i, j) = (i + a, j + b);
     }
     let (n0, n1) = (before.len() as f64, now.len() as f64);
     let n = n0 + n1;
@@ -238,8 +242,8 @@ pub fn mann_whitney(before: &[f64], now: &[f64]) -> Option<f64> {
     Some(two_sided(distance / variance.sqrt()))
 }
 
-/// Finite values as integers of the same order, sorted: sorting is most of the work of a rank test, and integers sort in
-/// half the time. Both zeros are one.
+/// Finite values as integers of the same order, sorted, and one that is greater than all of them: sorting is most of the
+/// work of a rank test, and integers sort in half the time. Both zeros are one.
 #[allow(clippy::cast_possible_wrap, reason = "bits, not numbers")]
 fn in_order(values: &[f64]) -> Vec<i64> {
     let whole = |v: &f64| {
@@ -248,6 +252,7 @@ fn in_order(values: &[f64]) -> Vec<i64> {
     };
     let mut out: Vec<i64> = values.iter().map(whole).collect();
     out.sort_unstable();
+    out.push(i64::MAX);
     out
 }
 

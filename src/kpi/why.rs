@@ -20,8 +20,6 @@ mod group;
 mod member;
 mod parts;
 
-use std::thread;
-
 use serde::Serialize;
 
 use self::parts::{Grain, Pair};
@@ -32,7 +30,7 @@ pub use self::{
     group::UNKNOWN,
     member::Moved,
 };
-use super::{Query, beside::beside};
+use super::{Query, beside::shared};
 use crate::domain::{
     value::{Judgement, Reading, Scope},
     window::Window,
@@ -135,21 +133,8 @@ const MANY: usize = 20_000;
 
 /// The cuts, in the order of `names`. They have nothing to do with each other, so that those of many items share the cores.
 fn side_by_side(names: &[&str], pair: &Pair<'_>) -> Vec<Cut> {
-    let cut = |names: &[&str]| names.iter().map(|name| cut::by(name, pair)).collect::<Vec<_>>();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let items = pair.was.items.len() + pair.is.items.len();
-    if items < MANY || cores < 2 || names.len() < 2 {
-        return cut(names);
-    }
-    let (mine, others) = names.split_at(names.len().div_ceil(cores));
-    thread::scope(|scope| {
-        let running: Vec<_> = others.chunks(mine.len()).map(|names| beside(scope, "cuts", move || cut(names))).collect();
-        let mut cuts = cut(mine);
-        for done in running {
-            cuts.extend(done());
-        }
-        cuts
-    })
+    let cut = |name: &&str| cut::by(name, pair);
+    if pair.was.items.len() + pair.is.items.len() < MANY { names.iter().map(cut).collect() } else { shared(names, cut) }
 }
 
 /// A dimension that the scope itself fixes says nothing.

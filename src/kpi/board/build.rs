@@ -1,9 +1,6 @@
 //! From facts and rows to a board. Pure; costs what the view is wide.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    thread,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
@@ -19,7 +16,13 @@ use crate::{
         value::{Reading, Scope},
         window::{Tz, Window},
     },
-    kpi::{Query, Settings, beside::beside, cost, evaluate, fact::Facts, guard, objective, why},
+    kpi::{
+        Query, Settings,
+        beside::{shared, shared_after},
+        cost, evaluate,
+        fact::Facts,
+        guard, objective, why,
+    },
     ledger::Derived,
 };
 
@@ -72,63 +75,60 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
-/// Make the board; `behind` reads the records behind it. The tables of teams and services and the charts take about as long
-/// as that reading and the numbers with what moved them: one thread each, so that two cores are busy and none waits.
+/// Make the board; `behind` reads the records behind it while the charts are begun. Each of the parts is shared among the
+/// cores.
 ///
 /// # Errors
 /// Those of `behind`.
 pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) -> Result<Board, E> {
     let window = window(m.look, m.settings.as_of);
-    let tables_and_charts = || (teams(m, window), services(m, window), charts(m, window));
-    thread::scope(|scope| {
-        let finished = beside(scope, "tables", tables_and_charts);
-        let behind = behind()?;
-        let board = numbers(m, &behind, window);
-        let (teams, services, (series, series_before)) = finished();
-        Ok(Board { series, series_before, teams, services, ..board })
-    })
+    let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
+    let (behind, (series, series_before)) = charts(m, &query, behind);
+    let behind = behind?;
+    let (teams, services) = (teams(m, window), services(m, window));
+    Ok(Board { series, series_before, teams, services, ..numbers(m, &query, &behind) })
 }
 
-/// A series per headline, and that of the metric looked at in the window before.
-fn charts(m: &Material<'_>, window: Window) -> (BTreeMap<&'static str, Series>, Option<Series>) {
-    let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
-    let catalogue = &m.settings.catalogue;
-    let buckets = buckets(m.look, m.settings.zone, window, false);
-    let mut series: BTreeMap<_, _> = catalogue
-        .all()
-        .filter(|k| k.facet_of.is_none() && fed(k.id, catalogue, m.seen))
-        .filter_map(|k| Some((k.id, over(k.id, &query, &buckets)?)))
-        .collect();
-    let Some(focus) = m.look.focus else { return (series, None) };
-    let fine = self::buckets(m.look, m.settings.zone, window, true);
-    if let Some(s) = over(focus, &query, &fine) {
-        series.insert(focus, s);
-    }
+/// A series by headline, and that of the metric looked at in the window before.
+type Charts = (BTreeMap<&'static str, Series>, Option<Series>);
+
+/// What `first` gives, and the charts, that of the metric looked at finer.
+fn charts<F>(m: &Material<'_>, query: &Query<'_>, first: impl FnOnce() -> F) -> (F, Charts) {
+    let (catalogue, focus) = (&m.settings.catalogue, m.look.focus);
+    let [coarse, fine] = [false, true].map(|fine| buckets(m.look, m.settings.zone, query.window, fine));
     let back = m.look.range.length();
-    let shifted: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
-    (series, over(focus, &query, &shifted).filter(|s| s.values.iter().any(Option::is_some)))
+    let before: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
+    let headline = |k: &&Metric| k.facet_of.is_none() && fed(k.id, catalogue, m.seen) && Some(k.id) != focus;
+    let mut courses: Vec<_> = focus.into_iter().flat_map(|id| [(id, &before), (id, &fine)]).collect();
+    courses.extend(catalogue.all().filter(headline).map(|k| (k.id, &coarse)));
+    let (first, series) = shared_after(first, &courses, |(id, buckets)| Some((*id, over(id, query, buckets)?)));
+    let mut series = series.into_iter();
+    let before = focus.and_then(|_| series.next()?).map(|(_, s)| s).filter(|s| s.values.iter().any(Option::is_some));
+    (first, (series.flatten().collect(), before))
 }
 
-fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
-    let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
-    let earlier = earlier(&query);
+fn numbers(m: &Material<'_>, query: &Query<'_>, behind: &Behind) -> Board {
+    let window = query.window;
+    let earlier = earlier(query);
     let catalogue = &m.settings.catalogue;
-    let mut readings: BTreeMap<_, _> =
-        catalogue.all().filter(|k| wanted(k, m.look.focus)).filter_map(|k| Some((k.id, judged(k.id, &query, &earlier, m.care)?))).collect();
+    let shown: Vec<_> = catalogue.all().filter(|k| wanted(k, m.look.focus)).map(|k| k.id).collect();
+    let lists = || {
+        let row = |r: &Record| rows::row(r, &behind.derived, m.look.focus, m.settings);
+        [&behind.incidents, &behind.deployments, &behind.focus].map(|list| list.iter().filter_map(row).collect::<Vec<Row>>())
+    };
+    let reading = |id: &&'static str| Some((*id, judged(id, query, &earlier, m.care)?));
+    let ([incidents, deployments, mut behind_focus], readings) = shared_after(lists, &shown, reading);
+    let mut readings: BTreeMap<_, _> = readings.into_iter().flatten().collect();
     guard::together(readings.values_mut());
-    let before = Query { window: query.window.before(), settings: &earlier, ..query };
-    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
-    let drivers = drivers(&readings, &query, &before);
-    let row = |r: &Record| rows::row(r, &behind.derived, m.look.focus, m.settings);
-    let incidents: Vec<Row> = behind.incidents.iter().filter_map(row).collect();
+    let before = Query { window: window.before(), settings: &earlier, ..*query };
+    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, query, &before));
+    let drivers = drivers(&readings, query, &before);
     let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
     open.sort_by_key(|r| r.at);
-    let deployments: Vec<Row> = behind.deployments.iter().filter_map(row).collect();
-    let mut behind_focus: Vec<Row> = behind.focus.iter().filter_map(row).collect();
     if behind_focus.is_empty()
         && let Some(focus) = m.look.focus
     {
-        behind_focus = rows::of_buckets(focus, &query);
+        behind_focus = rows::of_buckets(focus, query);
     }
     Board {
         look: m.look.clone(),
@@ -152,7 +152,7 @@ fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
         why,
         drivers,
         care: m.care.clone(),
-        objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, &query) } else { Vec::new() },
+        objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, query) } else { Vec::new() },
         flags: Vec::new(),
         slos: Vec::new(),
         room: None,
@@ -164,13 +164,12 @@ fn numbers(m: &Material<'_>, behind: &Behind, window: Window) -> Board {
 /// Who accounts for most of each headline's change, where the change is real.
 fn drivers(readings: &BTreeMap<&'static str, Reading>, now: &Query<'_>, before: &Query<'_>) -> BTreeMap<&'static str, Driver> {
     let headline = |id: &str| metric::find(id).is_some_and(|k| k.facet_of.is_none());
-    let moved = readings.iter().filter(|(id, r)| r.change_is_real == Some(true) && headline(id));
-    moved
-        .filter_map(|(id, _)| {
-            let (by, part, share) = why::biggest(id, now, before)?;
-            Some((*id, Driver { by, name: part.name, contribution: part.contribution, share }))
-        })
-        .collect()
+    let moved: Vec<_> = readings.iter().filter(|(id, r)| r.change_is_real == Some(true) && headline(id)).map(|(id, _)| *id).collect();
+    let driver = |id: &&'static str| {
+        let (by, part, share) = why::biggest(id, now, before)?;
+        Some((*id, Driver { by, name: part.name, contribution: part.contribution, share }))
+    };
+    shared(&moved, driver).into_iter().flatten().collect()
 }
 
 /// Facets cost as much as headlines; those of delivery, with many facts, only when their page is open.
@@ -355,11 +354,10 @@ fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
     let family = family(m);
     let split = m.facts.by_team(m.roster);
     let groups = Groups::new(m, window, |_| true);
-    let mut rows: Vec<GroupRow> = names
-        .into_iter()
-        .filter(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())))
-        .map(|name| GroupRow { readings: groups.readings(split.get(&name), &Scope::Team(name.clone())), name, team: None })
-        .collect();
+    names.retain(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())));
+    let row =
+        |name: &String| GroupRow { readings: groups.readings(split.get(name), &Scope::Team(name.clone())), name: name.clone(), team: None };
+    let mut rows = shared(&names, row);
     guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
     rows
 }
@@ -370,25 +368,21 @@ fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
     let whole = m.look.scope == Scope::Org;
     let split = if whole && m.look.focus.is_none() { BTreeMap::new() } else { m.facts.by_service() };
     let groups = Groups::new(m, window, |k| !whole || m.look.focus == Some(k.id));
-    let mut rows: Vec<GroupRow> = m
-        .services
-        .iter()
-        .filter_map(|name| {
-            let facts = split.get(name);
-            let configured = m.roster.services.get(name).and_then(|s| s.owner.clone());
-            let owner = configured.or_else(|| facts.and_then(Facts::main_team).map(|t| t.to_string()));
-            if let Some(f) = &family
-                && !owner.as_deref().is_some_and(|o| f.contains(&o))
-            {
-                return None;
-            }
-            if matches!(&m.look.scope, Scope::Service(s) if s != name) {
-                return None;
-            }
-            Some(GroupRow { readings: groups.readings(facts, &Scope::Service(name.clone())), name: name.clone(), team: owner })
-        })
+    let owned = m.services.iter().map(|name| {
+        let configured = m.roster.services.get(name).and_then(|s| s.owner.clone());
+        (name, configured.or_else(|| split.get(name).and_then(Facts::main_team).map(|t| t.to_string())))
+    });
+    let listed: Vec<_> = owned
+        .filter(|(_, owner)| family.as_ref().is_none_or(|f| owner.as_deref().is_some_and(|o| f.contains(&o))))
+        .filter(|(name, _)| !matches!(&m.look.scope, Scope::Service(s) if s != *name))
         .take(MOST_ROWS)
         .collect();
+    let row = |(name, owner): &(&String, Option<String>)| GroupRow {
+        readings: groups.readings(split.get(*name), &Scope::Service((*name).clone())),
+        name: (*name).clone(),
+        team: owner.clone(),
+    };
+    let mut rows = shared(&listed, row);
     guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
     rows
 }

@@ -75,7 +75,13 @@ fn quantile(pair: &Pair<'_>, q: f64) -> Vec<f64> {
         pick(low) + h.fract() * (pick(low + 1) - pick(low))
     };
     let whole = at(None);
-    items.iter().map(|i| if i.num.is_finite() { whole - at(Some(sorted.partition_point(|v| *v < i.num))) } else { 0.0 }).collect()
+    let mut effects = vec![0.0; items.len()];
+    let mut first = 0;
+    for (rank, item) in pair.item_of.iter().filter(|item| **item % 2 == 1).enumerate() {
+        first = if sorted[rank] > sorted[first] { rank } else { first };
+        effects[(item / 2) as usize] = whole - at(Some(first));
+    }
+    effects
 }
 
 fn at_ms(of: &Of<'_>) -> Option<i64> {

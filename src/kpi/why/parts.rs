@@ -9,7 +9,9 @@ use crate::{
         record::Record,
     },
     kpi::{
-        Query, cohort,
+        Query,
+        beside::shared,
+        cohort,
         cost::{self, Amount},
         defined,
         delivery::{self, Counted},
@@ -86,18 +88,22 @@ pub(super) struct Pair<'a> {
 impl<'a> Pair<'a> {
     /// `None` when the metric is not made of parts that add up.
     pub fn of(metric: &str, before: &Query<'a>, now: &Query<'a>, grain: Grain) -> Option<Self> {
-        let (was, is) = (of(metric, before, grain)?, of(metric, now, grain)?);
-        let (mut values, mut item_of) = (Vec::new(), Vec::new());
-        if let Shape::Quantile(_) = is.shape {
-            let side = |parts: &Parts<'_>, bit: u32| {
-                let items = (0_u32..).zip(&parts.items).filter(|(_, item)| item.num.is_finite());
-                items.map(|(i, item)| (item.num, i * 2 + bit)).collect::<Vec<_>>()
-            };
-            let mut all = side(&was, 0);
-            all.extend(side(&is, 1));
-            all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-            (values, item_of) = all.into_iter().unzip();
-        }
+        let side = |(query, bit): &(&Query<'a>, u32)| {
+            let parts = of(metric, query, grain)?;
+            let Shape::Quantile(_) = parts.shape else { return Some((parts, Vec::new())) };
+            let finite = (0_u32..).zip(&parts.items).filter(|(_, item)| item.num.is_finite());
+            let mut values: Vec<_> = finite.map(|(i, item)| (item.num, i * 2 + bit)).collect();
+            values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            Some((parts, values))
+        };
+        let queries = [(before, 0), (now, 1)];
+        let sides = if grain == Grain::Fact { shared(&queries, side) } else { queries.iter().map(side).collect() };
+        let [was, is] = sides.try_into().ok()?;
+        let ((was, mut all), (is, mine)) = (was?, is?);
+        // Each is in order: this sort finds the two runs and puts them together.
+        all.extend(mine);
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (values, item_of) = all.into_iter().unzip();
         Some(Self { was, is, values, item_of })
     }
 }
