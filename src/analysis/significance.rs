@@ -215,19 +215,24 @@ pub fn mann_whitney(before: &[f64], now: &[f64]) -> Option<f64> {
         return None;
     }
     let (was, is) = (in_order(before), in_order(now));
-    let (mut rank_sum, mut ties, mut i, mut j) = (0.0, 0.0, 0, 0);
-    while i < before.len() || j < now.len() {
-        let (below, mine, least) = (i + j, j, was[i].min(is[j]));
-        while was[i] == least {
-            i += 1;
+    // One by one, the earlier window's first where both are equal: whose turn it is is added, not branched on, as nobody can
+    // foresee it. Equal values get their mean rank afterwards: each pair of them from both windows was ranked half too high.
+    let (mut ranks, mut halves, mut ties, mut i, mut j) = (0_u64, 0_u64, 0.0, 0, 0);
+    let (mut run, mut alike, mut mine) = (i64::MAX, 0_u64, 0_u64);
+    for rank in 1..=(before.len() + now.len()) as u64 {
+        let is_mine = u64::from(is[j] < was[i]);
+        let least = if is_mine == 1 { is[j] } else { was[i] };
+        if least != run {
+            halves += (alike - mine) * mine;
+            ties += tied(alike);
+            (run, alike, mine) = (least, 0, 0);
         }
-        while is[j] == least {
-            j += 1;
-        }
-        let t = (i + j - below) as f64;
-        rank_sum += (below as f64 + f64::midpoint(t, 1.0)) * (j - mine) as f64;
-        ties += t * t * t - t;
+        (alike, mine, ranks) = (alike + 1, mine + is_mine, ranks + is_mine * rank);
+        if is_mine == 1 { j += 1 } else { i += 1 }
     }
+    halves += (alike - mine) * mine;
+    ties += tied(alike);
+    let rank_sum = ranks as f64 - halves as f64 / 2.0;
     let (n0, n1) = (before.len() as f64, now.len() as f64);
     let n = n0 + n1;
     let u = rank_sum - n1 * (n1 + 1.0) / 2.0;
@@ -240,6 +245,12 @@ pub fn mann_whitney(before: &[f64], now: &[f64]) -> Option<f64> {
     }
     let distance = ((u - n0 * n1 / 2.0).abs() - 0.5).max(0.0);
     Some(two_sided(distance / variance.sqrt()))
+}
+
+/// What a run of equal values takes from the variance of a rank sum.
+fn tied(alike: u64) -> f64 {
+    let t = alike as f64;
+    t * t * t - t
 }
 
 /// Finite values as integers of the same order, sorted, and one that is greater than all of them: sorting is most of the

@@ -59,7 +59,7 @@ impl<'a> Members<'a> {
     pub fn of_tracks(query: &Query<'a>, tracks: &'a [Arc<Track>], span: Window) -> Self {
         let whose = Whose::of(query);
         let mut stretches = Vec::new();
-        for track in tracks {
+        for track in tracks.iter().filter(|_| span.from < span.to) {
             let weight = whose.track(track);
             if weight > 0.0 {
                 let span = track.within(span);
@@ -89,25 +89,59 @@ impl<'a> Members<'a> {
             .filter(|m| self.whose.takes(m.event))
     }
 
-    /// What is to be said of those whose flags pass: from the column of flags alone, as most of a board is counted so.
-    pub fn tally(&self, passes: impl Fn(u16) -> bool) -> Tally {
-        let Some(foreign) = self.whose.foreign() else { return self.iter().filter(|m| passes(m.event.flags())).collect() };
-        let mut tally = Tally::default();
-        for s in &self.stretches {
+    /// Those whose flags pass.
+    pub fn those(&self, passes: impl Fn(u16) -> bool + Copy) -> impl Iterator<Item = Member<'a>> + Clone {
+        let of = move |s: &Stretch<'a>| {
+            let (track, weight) = (s.track, s.weight);
+            let facts = s.span.clone().zip(&track.flags[s.span.clone()]).filter(move |(_, flags)| passes(**flags));
+            facts.map(move |(i, _)| Member { event: track.event(i), weight })
+        };
+        self.stretches.iter().flat_map(of).filter(|m| self.whose.takes(m.event))
+    }
+
+    /// Track by track, what flags alone say of those that belong and those of them that are hit; `None` when flags do not
+    /// decide who is the scope's.
+    pub fn by_track(&self, belongs: impl Fn(u16) -> bool, hit: impl Fn(u16) -> bool) -> Option<impl Iterator<Item = OfTrack<'a>>> {
+        let foreign = self.whose.foreign()?;
+        Some(self.stretches.iter().map(move |s| {
             let flags = &s.track.flags[s.span.clone()];
-            let counts = |flags: u16| flags & foreign == 0 && passes(flags);
-            let mut n = 0_u64;
+            let takes = |flags: u16| flags & foreign == 0 && belongs(flags);
+            let (mut n, mut hits, mut any) = (0_u32, 0_u32, 0_u16);
             for flags in flags {
-                n += u64::from(counts(*flags));
-                tally.assumed |= counts(*flags) && flags & flag::ASSUMED != 0;
+                let belongs = takes(*flags);
+                n += u32::from(belongs);
+                hits += u32::from(belongs && hit(*flags));
+                any |= if belongs { *flags } else { 0 };
             }
-            if let Some(last) = flags.iter().rposition(|flags| counts(*flags)) {
-                tally.newest_ms = tally.newest_ms.max(Some(s.track.at[s.span.start + last]));
+            let last = flags.iter().rposition(|flags| takes(*flags)).map(|i| s.track.event(s.span.start + i));
+            OfTrack { last, weight: s.weight, n, hits, any }
+        }))
+    }
+
+    /// What is to be said of those whose flags pass.
+    pub fn tally(&self, passes: impl Fn(u16) -> bool) -> Tally {
+        self.share(passes, |_| false).0
+    }
+
+    /// What is to be said of those that belong, and the weight of those of them that are hit: from the column of flags alone,
+    /// as most of a board is counted so.
+    pub fn share(&self, belongs: impl Fn(u16) -> bool, hit: impl Fn(u16) -> bool) -> (Tally, f64) {
+        let (mut tally, mut hits) = (Tally::default(), 0.0);
+        let Some(by_track) = self.by_track(&belongs, &hit) else {
+            for m in self.iter().filter(|m| belongs(m.event.flags())) {
+                tally.add(&m);
+                hits += if hit(m.event.flags()) { m.weight } else { 0.0 };
             }
-            tally.n += n;
-            tally.weight += n as f64 * s.weight;
+            return (tally, hits);
+        };
+        for of in by_track {
+            tally.n += u64::from(of.n);
+            tally.weight += f64::from(of.n) * of.weight;
+            tally.assumed |= of.any & flag::ASSUMED != 0;
+            tally.newest_ms = tally.newest_ms.max(of.last.map(EventRef::at_ms));
+            hits += f64::from(of.hits) * of.weight;
         }
-        tally
+        (tally, hits)
     }
 
     /// The first value of each of those whose flags pass, and what is to be said of these; those without a value are passed
@@ -124,24 +158,30 @@ impl<'a> Members<'a> {
             return (values, tally);
         };
         for s in &self.stretches {
-            let (before, mut last) = (values.len(), None);
-            let mut take = |i: usize, flags: u16, value: f64| {
-                if flags & foreign == 0 && passes(flags) {
-                    values.push(value);
-                    tally.assumed |= flags & flag::ASSUMED != 0;
-                    last = Some(i);
-                }
-            };
+            let (before, flags) = (values.len(), &s.track.flags[s.span.clone()]);
+            let takes = |flags: u16| flags & foreign == 0 && passes(flags);
+            let mut any = 0;
             if let Some(own) = s.track.one_each(s.span.clone()) {
-                let facts = s.span.clone().zip(&s.track.flags[s.span.clone()]).zip(own);
-                facts.for_each(|((i, flags), value)| take(i, *flags, *value));
+                // Whether a value is taken is added, not branched on.
+                values.resize(before + own.len(), 0.0);
+                let mut end = before;
+                for (value, flags) in own.iter().zip(flags) {
+                    values[end] = *value;
+                    end += usize::from(takes(*flags));
+                    any |= if takes(*flags) { *flags } else { 0 };
+                }
+                values.truncate(end);
             } else {
-                let facts = s.span.clone().map(|i| (i, s.track.event(i)));
-                facts.for_each(|(i, e)| e.values().first().into_iter().for_each(|value| take(i, e.flags(), *value)));
+                for m in s.span.clone().map(|i| s.track.event(i)).filter(|e| takes(e.flags()) && !e.values().is_empty()) {
+                    values.push(m.values()[0]);
+                    any |= m.flags();
+                }
             }
             let n = values.len() - before;
             tally.n += n as u64;
             tally.weight += n as f64 * s.weight;
+            tally.assumed |= any & flag::ASSUMED != 0;
+            let last = s.span.clone().rfind(|i| takes(s.track.flags[*i]) && !s.track.event(*i).values().is_empty());
             tally.newest_ms = tally.newest_ms.max(last.map(|i| s.track.at[i]));
         }
         (values, tally)
@@ -161,6 +201,21 @@ impl<'a> Members<'a> {
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
+}
+
+/// What flags say of the facts of one track.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfTrack<'a> {
+    /// The last that belongs.
+    pub last: Option<EventRef<'a>>,
+    /// The scope's share of each.
+    pub weight: f64,
+    /// How many belong.
+    pub n: u32,
+    /// How many of them are hit.
+    pub hits: u32,
+    /// Every flag of any of them.
+    any: u16,
 }
 
 /// What a reading says of its members besides the value; gathered while they are visited.

@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use chrono::Datelike;
 
 use super::{
-    Query,
-    cohort::Members,
-    defined, evaluate,
+    Query, cohort, defined, evaluate,
     fact::{Bucket, Histogram, Measure, flag},
     scope::Whose,
 };
@@ -24,7 +22,6 @@ use crate::{
     domain::{
         defined::{Fold, Over},
         value::{Datum, Judgement, Reading, Scope},
-        window::millis,
     },
 };
 
@@ -216,12 +213,11 @@ fn exposure(reading: &Reading, query: &Query<'_>) -> f64 {
 fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
     let out_of_it = flag::FIRST | flag::NEGATIVE | flag::NO_START;
     let machine = if query.settings.include_bots { 0 } else { flag::BOT };
-    let members = Members::within(query, measure, query.window);
-    let as_of = millis(query.settings.as_of);
+    let members = cohort::members(query, measure);
     let many = if *query.scope == Scope::Org { MANY } else { MANY_OF_GROUP };
     members
         .every((members.most() / many).max(1))
-        .filter(|m| !m.has(out_of_it | machine) && m.event.at_ms() <= as_of)
+        .filter(|m| !m.has(out_of_it | machine))
         .filter_map(|m| m.event.values().get(which).copied())
         .collect()
 }

@@ -52,7 +52,7 @@ pub(super) fn facts(conn: &Connection, names: &Names, query: &FactQuery, window:
     let place = query.service.as_deref().map(|service| names.find(Space::Service, service).unwrap_or(-1));
     for measure in &query.measures {
         for track in tracks(conn, names, *measure, window, place, query)? {
-            facts.events.add(*measure, Arc::new(track.indexed()));
+            facts.events.add(*measure, Arc::new(track));
         }
     }
     if !query.live.is_empty() {
@@ -432,13 +432,15 @@ struct Found {
     kind: Kind,
 }
 
-/// The live record of a key `source/id`; either part may hold further slashes.
+/// What a key `source/id` may mean, by the number of the source; either part may hold further slashes.
+fn parted<'a>(names: &'a Names, key: &'a str) -> impl Iterator<Item = (i64, &'a str)> {
+    key.match_indices('/').filter_map(|(slash, _)| Some((names.find(Space::Source, &key[..slash])?, &key[slash + 1..])))
+}
+
+/// The live record of a key.
 fn find(conn: &Connection, names: &Names, key: &str) -> rusqlite::Result<Option<Found>> {
-    for (slash, _) in key.match_indices('/') {
-        let (source, id) = (&key[..slash], &key[slash + 1..]);
-        let Some(source) = names.find(Space::Source, source) else { continue };
-        let mut find =
-            conn.prepare_cached("SELECT row, ts, kind FROM record WHERE hash = ?1 AND source = ?2 AND id = ?3 AND deleted = 0")?;
+    let mut find = conn.prepare_cached("SELECT row, ts, kind FROM record WHERE hash = ?1 AND source = ?2 AND id = ?3 AND deleted = 0")?;
+    for (source, id) in parted(names, key) {
         let mut rows = find.query(params![row::hash(id), source, id])?;
         if let Some(r) = rows.next()? {
             return Ok(Some(Found { row: r.get(0)?, ts: r.get(1)?, kind: row::kind(r.get(2)?) }));
@@ -469,24 +471,39 @@ fn about(conn: &Connection, at: i64) -> rusqlite::Result<Option<About>> {
     let mut find = conn.prepare_cached("SELECT body FROM derived WHERE row = ?1")?;
     let mut rows = find.query([at])?;
     let Some(r) = rows.next()? else { return Ok(None) };
-    serde_json::from_slice(r.get_ref(0)?.as_blob()?).map(Some).map_err(|_| damaged("derived row"))
+    document(r.get_ref(0)?.as_blob()?).map(Some)
+}
+
+fn document(bytes: &[u8]) -> rusqlite::Result<About> {
+    serde_json::from_slice(bytes).map_err(|_| damaged("derived row"))
 }
 
 /// What was derived about these keys, and the shipments and links of the records they are related to.
 pub(super) fn derived(conn: &Connection, names: &Names, keys: &[String]) -> rusqlite::Result<Derived> {
+    let mut find = conn.prepare_cached(
+        "SELECT derived.body FROM record JOIN derived ON derived.row = record.row
+         WHERE hash = ?1 AND source = ?2 AND id = ?3 AND deleted = 0",
+    )?;
+    let mut about = |key: &str| -> rusqlite::Result<Option<About>> {
+        for (source, id) in parted(names, key) {
+            let mut rows = find.query(params![row::hash(id), source, id])?;
+            if let Some(r) = rows.next()? {
+                return document(r.get_ref(0)?.as_blob()?).map(Some);
+            }
+        }
+        Ok(None)
+    };
     let mut out = Derived::default();
     let asked: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     let mut related: BTreeSet<String> = BTreeSet::new();
     for key in &asked {
-        let Some(found) = find(conn, names, key)? else { continue };
-        if let Some(about) = about(conn, found.row)? {
+        if let Some(about) = about(key)? {
             related.extend(about.related.iter().filter(|k| !asked.contains(k.as_str())).cloned());
             about.into_derived(key, &mut out);
         }
     }
     for key in related {
-        let Some(found) = find(conn, names, &key)? else { continue };
-        if let Some(about) = about(conn, found.row)? {
+        if let Some(about) = about(&key)? {
             let mut theirs = Derived::default();
             about.into_derived(&key, &mut theirs);
             out.shipments.extend(theirs.shipments.into_iter().filter(|s| asked.contains(s.deployment.as_str())));

@@ -10,7 +10,7 @@ use crate::{
     kpi::{
         Query, bands,
         cohort::{Blank, Member, Members, ids, members, provisional, seen_window, while_in_progress},
-        fact::{Measure, flag},
+        fact::{EventRef, Measure, flag},
     },
 };
 
@@ -54,22 +54,40 @@ fn by_age<'a>(query: &Query<'a>) -> [Members<'a>; 2] {
     [Window::new(seen.from, between), Window::new(between, seen.to)].map(|part| Members::within(query, Measure::Deployment, part))
 }
 
-/// Visit the members of a share of deployments, each with whether it is one of those counted above the line; `None` when the
-/// metric is no such share.
-pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>, mut visit: impl FnMut(&Member<'a>, bool)) -> Option<()> {
+/// Deployments of a share, or of one track together: which, the scope's share of those counted above the line, of all, and
+/// how many.
+pub(in crate::kpi) type Shared<'a> = (EventRef<'a>, f64, f64, u32);
+
+/// Visit the members of a share of deployments: one by one, or track by track where that can be; `None` when the metric is no
+/// such share.
+pub(in crate::kpi) fn share<'a>(metric: &str, query: &Query<'a>, by_track: bool, visit: &mut dyn FnMut(Shared<'a>)) -> Option<()> {
     let has = |bit: u16| move |flags: u16| flags & bit != 0;
-    let mut each = |members: &Members<'a>, belongs: &dyn Fn(u16) -> bool, hit: &dyn Fn(u16) -> bool| {
-        members.iter().filter(|m| belongs(m.event.flags())).for_each(|m| visit(&m, hit(m.event.flags())));
-    };
     let all = || members(query, Measure::Deployment);
     match metric {
-        "change_failure_rate" => each(&all(), &is_candidate(query), &failed),
-        "change_failure_rate.matured" => each(&by_age(query)[0], &is_candidate(query), &failed),
-        "deployment_rework_rate" => each(&all(), &has(flag::COUNTED), &has(flag::REWORK)),
-        "deploy_success_rate" => each(&all(), &|_| true, &has(flag::SUCCESS)),
+        "change_failure_rate" => each(&all(), is_candidate(query), failed, by_track, visit),
+        "change_failure_rate.matured" => each(&by_age(query)[0], is_candidate(query), failed, by_track, visit),
+        "deployment_rework_rate" => each(&all(), has(flag::COUNTED), has(flag::REWORK), by_track, visit),
+        "deploy_success_rate" => each(&all(), |_| true, has(flag::SUCCESS), by_track, visit),
         _ => return None,
     }
     Some(())
+}
+
+fn each<'a>(
+    members: &Members<'a>,
+    belongs: impl Fn(u16) -> bool + Copy,
+    hit: impl Fn(u16) -> bool + Copy,
+    by_track: bool,
+    visit: &mut dyn FnMut(Shared<'a>),
+) {
+    match members.by_track(belongs, hit).filter(|_| by_track) {
+        Some(tracks) => tracks.for_each(|t| {
+            if let Some(last) = t.last {
+                visit((last, f64::from(t.hits) * t.weight, f64::from(t.n) * t.weight, t.n));
+            }
+        }),
+        None => members.those(belongs).for_each(|m| visit((m.event, if hit(m.event.flags()) { m.weight } else { 0.0 }, m.weight, 1))),
+    }
 }
 
 /// Recoveries of the window, each with its length in seconds.
@@ -87,12 +105,11 @@ fn rate(
     hit: impl Fn(u16) -> bool + Copy,
     name: &str,
 ) -> Option<Reading> {
-    let tally = of.tally(belongs);
+    let (tally, numerator) = of.share(belongs, hit);
     if tally.weight <= 0.0 {
         return None;
     }
     let hits = |flags: u16| belongs(flags) && hit(flags);
-    let numerator = of.tally(hits).weight;
     let list = |passes: &dyn Fn(u16) -> bool| ids(query, of.iter().filter(|m| passes(m.event.flags())));
     let mut reading = blank.value(numerator / tally.weight, &tally).with(name, list(&hits)).with("denominator", list(&belongs));
     if let Some((low, high)) = wilson95(numerator, tally.weight) {
@@ -170,5 +187,6 @@ fn unrecovered(query: &Query<'_>) -> usize {
     }
     let end = millis(seen_window(query).to) as f64;
     let open = |m: &Member<'_>| m.event.values().first().is_none_or(|at| *at >= end);
-    members(query, Measure::Deployment).iter().filter(|m| m.has(flag::FAILED) && m.has(flag::COUNTED) && open(m)).count()
+    let failed = |flags: u16| flags & flag::FAILED != 0 && flags & flag::COUNTED != 0;
+    members(query, Measure::Deployment).those(failed).filter(open).count()
 }

@@ -111,7 +111,7 @@ fn releases(query: &Query<'_>, attempts: &Members<'_>, bits: u16) -> Vec<Release
     releases
 }
 
-/// A release of the window and its counted members, in order of time.
+/// A release of the window and its counted members, in order of time; or some that are alike.
 #[derive(Debug, Clone)]
 pub(in crate::kpi) struct Counted<'a> {
     pub first: EventRef<'a>,
@@ -119,25 +119,40 @@ pub(in crate::kpi) struct Counted<'a> {
     pub others: Vec<EventRef<'a>>,
     /// The scope's share.
     pub weight: f64,
+    /// How many releases these are.
+    pub n: u32,
 }
 
-/// Visit the releases of the window; gives the days watched.
-pub(in crate::kpi) fn counted<'a>(query: &Query<'a>, mut visit: impl FnMut(Counted<'a>)) -> f64 {
+/// Visit the releases of the window, of a track where all are alone together if so asked; gives the days watched.
+pub(in crate::kpi) fn counted<'a>(query: &Query<'a>, by_track: bool, mut visit: impl FnMut(Counted<'a>)) -> f64 {
     let attempts = members(query, Measure::Deployment);
+    let days = Observed::of(query, "deployment", Measure::Deployment).days();
+    let counts = |flags: u16| flags & flag::COUNTED != 0;
+    if by_track
+        && attempts.are_alone()
+        && let Some(tracks) = attempts.by_track(counts, |_| false)
+    {
+        for track in tracks {
+            if let Some(first) = track.last {
+                visit(Counted { first, others: Vec::new(), weight: f64::from(track.n) * track.weight, n: track.n });
+            }
+        }
+        return days;
+    }
     let mut by_group: HashMap<u64, Vec<EventRef<'a>>> = HashMap::new();
-    attempts.iter().filter(|m| m.has(flag::COUNTED)).for_each(|m| match m.event.group() {
-        0 => visit(Counted { first: m.event, others: Vec::new(), weight: m.weight }),
+    attempts.those(counts).for_each(|m| match m.event.group() {
+        0 => visit(Counted { first: m.event, others: Vec::new(), weight: m.weight, n: 1 }),
         group => by_group.entry(group).or_default().push(m.event),
     });
     if !by_group.is_empty() {
         for release in releases(query, &attempts, flag::COUNTED) {
             if let Some(mut others) = by_group.remove(&release.group) {
                 others.sort_by_key(|e| e.at_ms());
-                visit(Counted { first: others.remove(0), others, weight: release.weight });
+                visit(Counted { first: others.remove(0), others, weight: release.weight, n: 1 });
             }
         }
     }
-    Observed::of(query, "deployment", Measure::Deployment).days()
+    days
 }
 
 impl Frequency<'_> {

@@ -136,9 +136,9 @@ fn event(e: EventRef<'_>, num: f64, den: f64) -> Item<'_> {
 fn release(of: Counted<'_>, put: fn(f64) -> (f64, f64)) -> Item<'_> {
     let (num, den) = put(of.weight);
     if of.others.is_empty() {
-        return event(of.first, num, den);
+        return Item { of: Of::Event(of.first), num, den, n: of.n };
     }
-    Item { of: Of::Release(std::iter::once(of.first).chain(of.others).collect()), num, den, n: 1 }
+    Item { of: Of::Release(std::iter::once(of.first).chain(of.others).collect()), num, den, n: of.n }
 }
 
 /// How finely a value is taken apart.
@@ -188,18 +188,19 @@ impl<'a> Sums<'a> {
 
 fn delivered<'a>(metric: &str, query: &Query<'a>, grain: Grain) -> Made<'a> {
     let mut sums = Sums { grain, items: Vec::new() };
+    let by_track = grain == Grain::Track;
     match metric {
         "deployment_frequency.per_day" | "deployment_frequency.count" | "deployment_frequency" => {
-            let days = delivery::counted(query, |of| sums.add(release(of, |w| (w, 0.0))));
+            let days = delivery::counted(query, by_track, |of| sums.add(release(of, |w| (w, 0.0))));
             let per_day = metric != "deployment_frequency.count";
             Some((Shape::Count { days, per_day }, sums.items))
         }
         "change_failure_rate" | "change_failure_rate.matured" | "deployment_rework_rate" | "deploy_success_rate" => {
-            delivery::share(metric, query, |m, hit| sums.add(event(m.event, if hit { m.weight } else { 0.0 }, m.weight)))?;
+            delivery::share(metric, query, by_track, &mut |(e, num, den, n)| sums.add(Item { of: Of::Event(e), num, den, n }))?;
             Some((Shape::Ratio, sums.items))
         }
         "batch_size" => {
-            delivery::counted(query, |of| sums.add(release(of, |w| (0.0, w))));
+            delivery::counted(query, by_track, |of| sums.add(release(of, |w| (0.0, w))));
             delivery::shipped(query, |m| sums.add(event(m.event, m.weight, 0.0)));
             Some((Shape::Ratio, sums.items))
         }
