@@ -78,15 +78,23 @@ impl<'a> Members<'a> {
 
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = Member<'a>> + Clone {
-        self.every(1)
+        self.those(|_| true)
     }
 
-    /// Every `step`th of each stretch.
-    pub fn every(&self, step: usize) -> impl Iterator<Item = Member<'a>> + Clone {
-        self.stretches
-            .iter()
-            .flat_map(move |s| s.span.clone().step_by(step).map(|i| Member { event: s.track.event(i), weight: s.weight }))
-            .filter(|m| self.whose.takes(m.event))
+    /// About as many values as `many`: one of each so many facts of a stretch, of those without these flags.
+    pub fn sample(&self, many: usize, without: u16, which: usize) -> Vec<f64> {
+        let step = (self.most() / many).max(1);
+        let (mut out, foreign) = (Vec::with_capacity(2 * many.min(self.most())), self.whose.foreign());
+        for s in &self.stretches {
+            let (own, flags) = (s.track.one_each(s.span.clone()).filter(|_| which == 0), &s.track.flags[s.span.clone()]);
+            for at in (0..flags.len()).step_by(step).filter(|at| flags[*at] & (without | foreign.unwrap_or(0)) == 0) {
+                let event = || s.track.event(s.span.start + at);
+                if foreign.is_some() || self.whose.takes(event()) {
+                    out.extend(own.map_or_else(|| event().values().get(which), |own| own.get(at)));
+                }
+            }
+        }
+        out
     }
 
     /// Those whose flags pass.
@@ -160,27 +168,23 @@ impl<'a> Members<'a> {
         for s in &self.stretches {
             let (before, flags) = (values.len(), &s.track.flags[s.span.clone()]);
             let takes = |flags: u16| flags & foreign == 0 && passes(flags);
-            let mut any = 0;
+            let assumed = |flags: u16| takes(flags) && flags & flag::ASSUMED != 0;
             if let Some(own) = s.track.one_each(s.span.clone()) {
-                // Whether a value is taken is added, not branched on.
-                values.resize(before + own.len(), 0.0);
-                let mut end = before;
-                for (value, flags) in own.iter().zip(flags) {
-                    values[end] = *value;
-                    end += usize::from(takes(*flags));
-                    any |= if takes(*flags) { *flags } else { 0 };
+                if flags.iter().all(|flags| takes(*flags)) {
+                    values.extend_from_slice(own);
+                } else {
+                    values.extend(own.iter().zip(flags).filter(|(_, flags)| takes(**flags)).map(|(value, _)| *value));
                 }
-                values.truncate(end);
+                tally.assumed |= flags.iter().any(|flags| assumed(*flags));
             } else {
-                for m in s.span.clone().map(|i| s.track.event(i)).filter(|e| takes(e.flags()) && !e.values().is_empty()) {
-                    values.push(m.values()[0]);
-                    any |= m.flags();
+                for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| takes(e.flags())) {
+                    values.extend(e.values().first());
+                    tally.assumed |= !e.values().is_empty() && assumed(e.flags());
                 }
             }
             let n = values.len() - before;
             tally.n += n as u64;
             tally.weight += n as f64 * s.weight;
-            tally.assumed |= any & flag::ASSUMED != 0;
             let last = s.span.clone().rfind(|i| takes(s.track.flags[*i]) && !s.track.event(*i).values().is_empty());
             tally.newest_ms = tally.newest_ms.max(last.map(|i| s.track.at[i]));
         }

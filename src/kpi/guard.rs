@@ -213,13 +213,8 @@ fn exposure(reading: &Reading, query: &Query<'_>) -> f64 {
 fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
     let out_of_it = flag::FIRST | flag::NEGATIVE | flag::NO_START;
     let machine = if query.settings.include_bots { 0 } else { flag::BOT };
-    let members = cohort::members(query, measure);
     let many = if *query.scope == Scope::Org { MANY } else { MANY_OF_GROUP };
-    members
-        .every((members.most() / many).max(1))
-        .filter(|m| !m.has(out_of_it | machine))
-        .filter_map(|m| m.event.values().get(which).copied())
-        .collect()
+    cohort::members(query, measure).sample(many, out_of_it | machine, which)
 }
 
 fn blocks_test(metric: &str, now: &Query<'_>, then: &Query<'_>) -> Option<Test> {
