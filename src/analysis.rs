@@ -6,6 +6,7 @@ pub mod decompose;
 pub mod flags;
 pub mod histogram;
 pub mod interval;
+pub mod order;
 pub mod quantile;
 pub mod shapley;
 pub mod significance;

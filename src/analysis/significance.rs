@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::interval::{Z95, wilson95};
+use super::{
+    interval::{Z95, wilson95},
+    order,
+};
 
 /// `ln(n!)`, summed once for as many as are asked for.
 fn ln_factorials(up_to: usize) -> Vec<f64> {
@@ -253,15 +256,9 @@ fn tied(alike: u64) -> f64 {
     t * t * t - t
 }
 
-/// Finite values as integers of the same order, sorted, and one that is greater than all of them: sorting is most of the
-/// work of a rank test, and integers sort in half the time. Both zeros are one.
-#[allow(clippy::cast_possible_wrap, reason = "bits, not numbers")]
+/// The keys of finite values in order, and one that is greater than all of them. Both zeros are one.
 fn in_order(values: &[f64]) -> Vec<i64> {
-    let whole = |v: &f64| {
-        let bits = (v + 0.0).to_bits() as i64;
-        if bits < 0 { bits ^ i64::MAX } else { bits }
-    };
-    let mut out: Vec<i64> = values.iter().map(whole).collect();
+    let mut out: Vec<i64> = values.iter().map(|v| order::key(v + 0.0)).collect();
     out.sort_unstable();
     out.push(i64::MAX);
     out

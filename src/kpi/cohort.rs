@@ -191,6 +191,28 @@ impl<'a> Members<'a> {
         (values, tally)
     }
 
+    /// Sums of the first `N` values of those whose flags pass, times the scope's share, and what is to be said of these; those
+    /// without a value are passed over.
+    pub fn sums<const N: usize>(&self, passes: impl Fn(u16) -> bool) -> ([f64; N], Tally) {
+        let (mut sums, mut tally) = ([0.0; N], Tally::default());
+        for s in &self.stretches {
+            let (mut own, mut n, mut last) = ([0.0; N], 0_u32, None);
+            for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| passes(e.flags()) && self.whose.takes(*e)) {
+                let values = e.values();
+                if !values.is_empty() {
+                    own.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                    tally.assumed |= e.flags() & flag::ASSUMED != 0;
+                    (n, last) = (n + 1, Some(e.at_ms()));
+                }
+            }
+            sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own * s.weight);
+            tally.n += u64::from(n);
+            tally.weight += f64::from(n) * s.weight;
+            tally.newest_ms = tally.newest_ms.max(last);
+        }
+        (sums, tally)
+    }
+
     /// Each counts alone: none is part of a group.
     pub fn are_alone(&self) -> bool {
         self.stretches.iter().all(|s| s.track.groups.is_empty())

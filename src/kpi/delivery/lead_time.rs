@@ -37,20 +37,24 @@ pub(super) fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     Some(formula(query, Blank::of(metric, query)?))
 }
 
-/// Has a value, and is a human's unless bots are to count.
-fn is_measured(query: &Query<'_>, m: &Member<'_>) -> bool {
-    !m.event.values().is_empty() && by_whom(query)(m.event.flags())
-}
-
 /// Is it a human's, unless bots are to count?
-fn by_whom(query: &Query<'_>) -> impl Fn(u16) -> bool + use<> {
+fn by_whom(query: &Query<'_>) -> impl Fn(u16) -> bool + Copy + use<> {
     let left_out = if query.settings.include_bots { 0 } else { flag::BOT };
     move |flags| flags & left_out == 0
 }
 
+/// Has it a lead time?
+fn is_timed(flags: u16) -> bool {
+    LEFT_OUT.iter().all(|(bit, _)| flags & bit == 0)
+}
+
 /// Visit what the headline is made of: changes, or commits where the settings say so, each with its lead time.
 pub(in crate::kpi) fn lead_times<'a>(query: &Query<'a>, mut visit: impl FnMut(&Member<'a>, f64)) {
-    members(query, unit_of_work(query).0).iter().filter(|m| is_measured(query, m)).for_each(|m| visit(&m, m.event.values()[0]));
+    members(query, unit_of_work(query).0).those(by_whom(query)).for_each(|m| {
+        if let Some(value) = m.event.values().first() {
+            visit(&m, *value);
+        }
+    });
 }
 
 fn unit_of_work(query: &Query<'_>) -> (Measure, &'static str) {
@@ -83,11 +87,7 @@ fn of_values(query: &Query<'_>, blank: Blank<'_>, quantile: fn(&mut [f64]) -> Op
 
 /// Means of the first `N` values, weighted by the scope's share, so that stages, teams and the whole add up.
 fn weighted_means<const N: usize>(query: &Query<'_>, measure: Measure) -> Option<([f64; N], Tally)> {
-    let (mut tally, mut sums) = (Tally::default(), [0.0; N]);
-    members(query, measure).iter().filter(|m| is_measured(query, m)).for_each(|m| {
-        tally.add(&m);
-        sums.iter_mut().zip(m.event.values()).for_each(|(sum, value)| *sum += m.weight * value);
-    });
+    let (sums, tally) = members(query, measure).sums::<N>(by_whom(query));
     (tally.weight > 0.0).then(|| (sums.map(|sum| sum / tally.weight), tally))
 }
 
@@ -106,14 +106,14 @@ fn stage_mean(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 }
 
 fn unreviewed(query: &Query<'_>, blank: Blank<'_>) -> Reading {
-    let members = members(query, Measure::LeadTime);
-    let measured = members.iter().filter(|m| is_measured(query, m));
-    let tally: Tally = measured.clone().collect();
+    let (all, by_whom) = (members(query, Measure::LeadTime), by_whom(query));
+    let is_measured = move |flags: u16| by_whom(flags) && is_timed(flags);
+    let is_unreviewed = |flags: u16| flags & flag::UNREVIEWED != 0;
+    let (tally, count) = all.share(is_measured, is_unreviewed);
     if tally.n == 0 {
         return none(blank);
     }
-    let unreviewed = measured.filter(|m| m.has(flag::UNREVIEWED));
-    let count: f64 = unreviewed.clone().map(|m| m.weight).sum();
+    let unreviewed = all.those(move |flags| is_measured(flags) && is_unreviewed(flags));
     while_in_progress(blank.value(count, &tally).with("members", ids(query, unreviewed)), query)
 }
 
@@ -125,14 +125,14 @@ fn counted_by(query: &Query<'_>, blank: Blank<'_>, flags: &[(u16, &str)]) -> Rea
     }
     let mut counts: BTreeMap<String, Datum> = BTreeMap::new();
     for (bit, reason) in flags {
-        let count: f64 = all.iter().filter(|m| m.has(*bit)).map(|m| m.weight).sum();
+        let count = all.tally(|flags| flags & bit != 0).weight;
         if count > 0.0 {
             counts.insert((*reason).to_owned(), count.into());
         }
     }
-    let odd = all.iter().filter(|m| flags.iter().any(|(bit, _)| m.has(*bit)));
-    let tally = odd.clone().collect();
-    while_in_progress(blank.value(Datum::Map(counts), &tally).with("members", ids(query, odd)), query)
+    let bits = flags.iter().fold(0, |bits, (bit, _)| bits | bit);
+    let is_odd = |flags: u16| flags & bits != 0;
+    while_in_progress(blank.value(Datum::Map(counts), &all.tally(is_odd)).with("members", ids(query, all.those(is_odd))), query)
 }
 
 fn excluded(query: &Query<'_>, blank: Blank<'_>) -> Reading {
@@ -148,7 +148,7 @@ fn excluded(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 
 /// The scope's share of changes with a value and this flag.
 fn weight_of(query: &Query<'_>, bit: u16) -> f64 {
-    members(query, Measure::LeadTime).iter().filter(|m| m.has(bit) && !m.event.values().is_empty()).map(|m| m.weight).sum()
+    members(query, Measure::LeadTime).tally(|flags| flags & bit != 0 && is_timed(flags)).weight
 }
 
 fn anomalies(query: &Query<'_>, blank: Blank<'_>) -> Reading {

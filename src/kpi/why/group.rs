@@ -217,6 +217,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The place of an item's groups and its share in each.
+    #[inline]
     pub fn place(&mut self, item: &Item<'a>) -> usize {
         match &item.of {
             Of::Event(e) => self.event(*e),
@@ -259,27 +260,34 @@ impl<'a> Finder<'a> {
         place
     }
 
+    /// Events of a track stand together, so that mostly the one before has said where this one belongs.
+    #[inline]
     fn event(&mut self, e: EventRef<'a>) -> usize {
-        if self.decides == Decides::Weekday {
-            return self.weekday(e);
-        }
         if self.track.is_none_or(|track| !std::ptr::eq(track, e.track())) {
-            self.track = Some(e.track());
-            self.sets.clear();
-            self.last = match self.decides {
-                Decides::Team => self.teams(e.teams()),
-                Decides::Service => self.one(e.service()),
-                Decides::Weekday | Decides::Label => 0,
-            };
+            self.enter(e);
         }
-        if self.decides == Decides::Label { self.label(e) } else { self.last }
+        match self.decides {
+            Decides::Team | Decides::Service => self.last,
+            Decides::Weekday => self.weekday(e),
+            Decides::Label => match self.sets.get(e.set().unwrap_or(0)) {
+                Some(Some(known)) => *known,
+                _ => self.label(e),
+            },
+        }
+    }
+
+    fn enter(&mut self, e: EventRef<'a>) {
+        self.track = Some(e.track());
+        self.sets.clear();
+        self.last = match self.decides {
+            Decides::Team => self.teams(e.teams()),
+            Decides::Service => self.one(e.service()),
+            Decides::Weekday | Decides::Label => 0,
+        };
     }
 
     fn label(&mut self, e: EventRef<'a>) -> usize {
         let set = e.set().unwrap_or(0);
-        if let Some(Some(known)) = self.sets.get(set) {
-            return *known;
-        }
         let name = dimension::of_event(e, &self.by, self.query.settings.zone).unwrap_or_default();
         let place = self.one(&name);
         self.sets.resize(self.sets.len().max(set + 1), None);
@@ -287,6 +295,7 @@ impl<'a> Finder<'a> {
         place
     }
 
+    #[inline]
     fn weekday(&mut self, e: EventRef<'a>) -> usize {
         if let Some((day, place)) = &self.day
             && day.contains(&e.at_ms())

@@ -37,16 +37,18 @@ pub(super) fn of(pair: &Pair<'_>) -> Vec<Moved> {
         // One count is like another, and buckets of live series are no records.
         Shape::Count { .. } | Shape::Histogram(_) | Shape::PerUnit { .. } => return Vec::new(),
     };
-    let mut order: Vec<(f64, usize)> =
-        effects.into_iter().enumerate().map(|(i, e)| (e, i)).filter(|(e, _)| *e != 0.0 && e.is_finite()).collect();
     let when = |i: usize| at_ms(&parts.items[i].of);
     let larger =
         |a: &(f64, usize), b: &(f64, usize)| b.0.abs().total_cmp(&a.0.abs()).then_with(|| when(a.1).cmp(&when(b.1))).then(a.1.cmp(&b.1));
-    if order.len() > MOST {
-        order.select_nth_unstable_by(MOST - 1, larger);
-        order.truncate(MOST);
+    // The few largest so far, in order: of a quantile all values on one side of it have the same effect, which a selection
+    // among all would compare over and over.
+    let mut order: Vec<(f64, usize)> = Vec::with_capacity(MOST + 1);
+    for new in effects.into_iter().enumerate().map(|(i, e)| (e, i)).filter(|(e, _)| *e != 0.0 && e.is_finite()) {
+        if order.len() < MOST || order.last().is_none_or(|least| larger(&new, least).is_lt()) {
+            order.insert(order.partition_point(|known| larger(known, &new).is_lt()), new);
+            order.truncate(MOST);
+        }
     }
-    order.sort_by(larger);
     order.into_iter().filter_map(|(effect, i)| moved(&parts.items[i], effect, parts.shape)).collect()
 }
 

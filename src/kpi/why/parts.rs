@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::group::Finder;
 use crate::{
+    analysis::order,
     domain::{
         defined::{Fold, Over},
         record::Record,
@@ -92,8 +93,8 @@ impl<'a> Pair<'a> {
             let parts = of(metric, query, grain)?;
             let Shape::Quantile(_) = parts.shape else { return Some((parts, Vec::new())) };
             let finite = (0_u32..).zip(&parts.items).filter(|(_, item)| item.num.is_finite());
-            let mut values: Vec<_> = finite.map(|(i, item)| (item.num, i * 2 + bit)).collect();
-            values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let mut values: Vec<_> = finite.map(|(i, item)| (order::key(item.num), i * 2 + bit)).collect();
+            values.sort_unstable();
             Some((parts, values))
         };
         let queries = [(before, 0), (now, 1)];
@@ -102,8 +103,8 @@ impl<'a> Pair<'a> {
         let ((was, mut all), (is, mine)) = (was?, is?);
         // Each is in order: this sort finds the two runs and puts them together.
         all.extend(mine);
-        all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (values, item_of) = all.into_iter().unzip();
+        all.sort_by_key(|(key, _)| *key);
+        let (values, item_of) = all.into_iter().map(|(key, item)| (order::value(key), item)).unzip();
         Some(Self { was, is, values, item_of })
     }
 }
