@@ -31,8 +31,11 @@ use crate::{
 /// Kinds that come in numbers; of the others every record up to the end of the window is loaded.
 const MANY: [Kind; 3] = [Kind::TestRun, Kind::PipelineRun, Kind::UserActivity];
 
-/// How many rows are looked at, at first, for each row of a list that takes only some.
-const PAGE: usize = 128;
+/// How many rows are looked at, at first, for each row of a list that takes only some: enough for one team of fifty.
+const PAGE: usize = 64;
+
+/// How many times as many the next time, where those were too few.
+const MORE: usize = 8;
 
 /// Most chunks of a track that room is made for ahead.
 const MOST_SPANS: usize = 14;
@@ -365,7 +368,7 @@ pub(super) fn rows(
         if places.len() < room {
             return Ok(());
         }
-        (done, room) = (places.len(), room.saturating_mul(PAGE));
+        (done, room) = (places.len(), room.saturating_mul(MORE));
     }
 }
 
