@@ -170,12 +170,13 @@ impl<'a> Members<'a> {
             let takes = |flags: u16| flags & foreign == 0 && passes(flags);
             let assumed = |flags: u16| takes(flags) && flags & flag::ASSUMED != 0;
             if let Some(own) = s.track.one_each(s.span.clone()) {
-                if flags.iter().all(|flags| takes(*flags)) {
+                // To the end, without a way out before it, so that many flags are looked at in one go.
+                if flags.iter().fold(true, |all, flags| all & takes(*flags)) {
                     values.extend_from_slice(own);
                 } else {
                     values.extend(own.iter().zip(flags).filter(|(_, flags)| takes(**flags)).map(|(value, _)| *value));
                 }
-                tally.assumed |= flags.iter().any(|flags| assumed(*flags));
+                tally.assumed |= flags.iter().fold(false, |any, flags| any | assumed(*flags));
             } else {
                 for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| takes(e.flags())) {
                     values.extend(e.values().first());

@@ -305,6 +305,7 @@ impl<'a> View<'a> {
         if arity.same {
             total = u32::from(arity.at(0)[0]).checked_mul(u32::try_from(len).ok()?)?;
         } else {
+            starts.reserve_exact(len + 1);
             for count in arity.bytes {
                 starts.push(total);
                 total = total.checked_add(u32::from(*count))?;
