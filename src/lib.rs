@@ -9,7 +9,8 @@
 //! 3. One **keeper** thread owns the store; a batch, its cursor and what follows from it commit together.
 //! 4. Derived records become **facts** (exact events in chunks, live series in mergeable buckets) and facts become KPIs:
 //!    a view costs what it shows, not what the history holds.
-//! 5. The keeper publishes one immutable **board**: everything the screen can show for the range and scope looked at.
+//! 5. The keeper publishes one immutable **board**: everything the screen can show for the range and scope looked at;
+//!    a few cores share its parts (`kpi::beside`).
 //! 6. The screen is a function of (app state, board); keys, ticks and new boards are the only messages.
 //! 7. Metrics, source kinds, keys, panes and commands are **tables**; adding one adds a row.
 //! 8. Waiting, retrying, timing, limiting, size caps, redaction and sanitising are done once, outside the sources.

@@ -92,11 +92,9 @@ pub struct Wanted<'a> {
 pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window, wanted: Wanted<'_>) -> Result<Facts, StoreError> {
     let Wanted { service, stages, keys, dims } = wanted;
     let service = service.map(str::to_owned);
-    let mut measures = vec![Measure::Deployment, Measure::LeadTime, Measure::Recovery, Measure::Restore, Measure::RestoreStages];
-    measures.extend([Measure::Incident, Measure::Outage, Measure::Pending]);
-    if settings.per_commit {
-        measures.push(Measure::CommitLeadTime);
-    }
+    // All but the stages, which are asked for apart, and the unit of work that is not the configured one.
+    let wanted = |m: &Measure| *m != Measure::LeadStages && (*m != Measure::CommitLeadTime || settings.per_commit);
+    let measures = Measure::ALL.into_iter().filter(wanted).collect();
     let (cut, whole): (Vec<_>, Vec<_>) = settings.catalogue.definitions().iter().partition(|d| !d.filter.is_empty());
     let live: BTreeSet<String> = LIVE.iter().map(|m| (*m).to_owned()).chain(whole.into_iter().flat_map(series_of)).collect();
     let live = live.into_iter().collect();
@@ -133,7 +131,7 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
     cost::allocate(&mut facts.costs, settings, roster);
-    facts.suppressed = Some(Arc::new(suppressed(reader, &facts, roster, wanted.service, span)?));
+    facts.suppressed = Some(Arc::new(suppressed(reader, &facts, roster, query.service.as_deref(), span)?));
     facts.sort();
     Ok(facts)
 }

@@ -143,10 +143,7 @@ impl<'a> Members<'a> {
             return (tally, hits);
         };
         for of in by_track {
-            tally.n += u64::from(of.n);
-            tally.weight += f64::from(of.n) * of.weight;
-            tally.assumed |= of.any & flag::ASSUMED != 0;
-            tally.newest_ms = tally.newest_ms.max(of.last.map(EventRef::at_ms));
+            tally.add_track(&of);
             hits += f64::from(of.hits) * of.weight;
         }
         (tally, hits)
@@ -156,38 +153,24 @@ impl<'a> Members<'a> {
     /// over.
     pub fn first_values(&self, passes: impl Fn(u16) -> bool) -> (Vec<f64>, Tally) {
         let (mut values, mut tally) = (Vec::with_capacity(self.most()), Tally::default());
-        let Some(foreign) = self.whose.foreign() else {
-            for m in self.iter().filter(|m| passes(m.event.flags())) {
-                if let Some(value) = m.event.values().first() {
-                    values.push(*value);
-                    tally.add(&m);
-                }
-            }
-            return (values, tally);
-        };
         for s in &self.stretches {
-            let (before, flags) = (values.len(), &s.track.flags[s.span.clone()]);
+            let Some((foreign, own)) = self.whose.foreign().zip(s.track.one_each(s.span.clone())) else {
+                tally.add_track(&self.valued(s, &passes, |of| values.extend(of.first())));
+                continue;
+            };
+            let flags = &s.track.flags[s.span.clone()];
             let takes = |flags: u16| flags & foreign == 0 && passes(flags);
-            let assumed = |flags: u16| takes(flags) && flags & flag::ASSUMED != 0;
-            if let Some(own) = s.track.one_each(s.span.clone()) {
-                // To the end, without a way out before it, so that many flags are looked at in one go.
-                if flags.iter().fold(true, |all, flags| all & takes(*flags)) {
-                    values.extend_from_slice(own);
-                } else {
-                    values.extend(own.iter().zip(flags).filter(|(_, flags)| takes(**flags)).map(|(value, _)| *value));
-                }
-                tally.assumed |= flags.iter().fold(false, |any, flags| any | assumed(*flags));
+            let before = values.len();
+            // To the end, without a way out before it, so that many flags are looked at in one go.
+            if flags.iter().fold(true, |all, flags| all & takes(*flags)) {
+                values.extend_from_slice(own);
             } else {
-                for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| takes(e.flags())) {
-                    values.extend(e.values().first());
-                    tally.assumed |= !e.values().is_empty() && assumed(e.flags());
-                }
+                values.extend(own.iter().zip(flags).filter(|(_, flags)| takes(**flags)).map(|(value, _)| *value));
             }
-            let n = values.len() - before;
-            tally.n += n as u64;
-            tally.weight += n as f64 * s.weight;
-            let last = s.span.clone().rfind(|i| takes(s.track.flags[*i]) && !s.track.event(*i).values().is_empty());
-            tally.newest_ms = tally.newest_ms.max(last.map(|i| s.track.at[i]));
+            let any = flags.iter().fold(0, |any, flags| if takes(*flags) { any | flags } else { any });
+            let last = flags.iter().rposition(|flags| takes(*flags)).map(|i| s.track.event(s.span.start + i));
+            let n = u32::try_from(values.len() - before).unwrap_or(u32::MAX);
+            tally.add_track(&OfTrack { last, weight: s.weight, n, hits: 0, any });
         }
         (values, tally)
     }
@@ -197,21 +180,24 @@ impl<'a> Members<'a> {
     pub fn sums<const N: usize>(&self, passes: impl Fn(u16) -> bool) -> ([f64; N], Tally) {
         let (mut sums, mut tally) = ([0.0; N], Tally::default());
         for s in &self.stretches {
-            let (mut own, mut n, mut last) = ([0.0; N], 0_u32, None);
-            for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| passes(e.flags()) && self.whose.takes(*e)) {
-                let values = e.values();
-                if !values.is_empty() {
-                    own.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                    tally.assumed |= e.flags() & flag::ASSUMED != 0;
-                    (n, last) = (n + 1, Some(e.at_ms()));
-                }
-            }
+            let mut own = [0.0; N];
+            let of = self.valued(s, &passes, |values| own.iter_mut().zip(values).for_each(|(sum, value)| *sum += value));
             sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own * s.weight);
-            tally.n += u64::from(n);
-            tally.weight += f64::from(n) * s.weight;
-            tally.newest_ms = tally.newest_ms.max(last);
+            tally.add_track(&of);
         }
         (sums, tally)
+    }
+
+    /// Visit the values of those facts of a stretch that have any and whose flags pass.
+    fn valued(&self, s: &Stretch<'a>, passes: impl Fn(u16) -> bool, mut visit: impl FnMut(&[f64])) -> OfTrack<'a> {
+        let mut of = OfTrack { last: None, weight: s.weight, n: 0, hits: 0, any: 0 };
+        for e in s.span.clone().map(|i| s.track.event(i)).filter(|e| passes(e.flags()) && self.whose.takes(*e)) {
+            if !e.values().is_empty() {
+                visit(e.values());
+                (of.last, of.n, of.any) = (Some(e), of.n + 1, of.any | e.flags());
+            }
+        }
+        of
     }
 
     /// Each counts alone: none is part of a group.
@@ -257,6 +243,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    fn add_track(&mut self, of: &OfTrack<'_>) {
+        self.n += u64::from(of.n);
+        self.weight += f64::from(of.n) * of.weight;
+        self.newest_ms = self.newest_ms.max(of.last.map(EventRef::at_ms));
+        self.assumed |= of.any & flag::ASSUMED != 0;
+    }
+
     pub fn add(&mut self, m: &Member<'_>) {
         self.n += 1;
         self.weight += m.weight;

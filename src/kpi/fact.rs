@@ -105,6 +105,8 @@ pub mod flag {
     pub const NEGATIVE: u16 = 1024;
     /// Lead time: no start known; has no value.
     pub const NO_START: u16 = 2048;
+    /// Lead time: any reason to have no value.
+    pub const UNTIMED: u16 = FIRST | NEGATIVE | NO_START;
     /// Incident: belongs to a deployment.
     pub const LINKED: u16 = 4096;
     /// Incident: was re-opened.

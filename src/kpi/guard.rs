@@ -211,10 +211,9 @@ fn exposure(reading: &Reading, query: &Query<'_>) -> f64 {
 
 /// The values a duration's reading is made of; of very many every k-th of each track, which only costs power.
 fn values(measure: Measure, which: usize, query: &Query<'_>) -> Vec<f64> {
-    let out_of_it = flag::FIRST | flag::NEGATIVE | flag::NO_START;
     let machine = if query.settings.include_bots { 0 } else { flag::BOT };
     let many = if *query.scope == Scope::Org { MANY } else { MANY_OF_GROUP };
-    cohort::members(query, measure).sample(many, out_of_it | machine, which)
+    cohort::members(query, measure).sample(many, flag::UNTIMED | machine, which)
 }
 
 fn blocks_test(metric: &str, now: &Query<'_>, then: &Query<'_>) -> Option<Test> {

@@ -83,14 +83,11 @@ impl Facts {
                 out.entry(Arc::from(service)).or_default();
             }
         }
+        let common = self.without_owned();
         out.into_iter()
-            .map(|(name, mut facts)| {
-                facts.in_order = self.in_order;
-                facts.defined = Arc::clone(&self.defined);
-                facts.suppressed.clone_from(&self.suppressed);
-                facts.ever.clone_from(&self.ever);
-                facts.records = self.records.iter().filter(|r| shared(r) || r.service.as_deref() == Some(&*name)).cloned().collect();
-                (name.to_string(), facts)
+            .map(|(name, facts)| {
+                let own = self.records.iter().filter(|r| !shared(r) && r.service.as_deref() == Some(&*name));
+                (name.to_string(), facts.with(&common, own))
             })
             .collect()
     }
@@ -103,8 +100,17 @@ impl Facts {
             defined: Arc::clone(&self.defined),
             suppressed: self.suppressed.clone(),
             ever: self.ever.clone(),
+            in_order: self.in_order,
             ..Facts::default()
         }
+    }
+
+    /// These events, buckets and costs of an owner, with its records and what belongs to everybody.
+    fn with<'a>(self, common: &Facts, records: impl Iterator<Item = &'a Arc<Record>>) -> Facts {
+        let Self { events, buckets, costs, .. } = self;
+        let mut facts = Facts { events, buckets, costs, ..common.clone() };
+        facts.records.extend(records.cloned());
+        facts
     }
 
     /// The team that owns most of the events, if any does.
@@ -148,15 +154,14 @@ impl Facts {
                 by_name(&mut out, name);
             }
         }
-        for (name, facts) in &mut out {
-            facts.in_order = self.in_order;
-            facts.defined = Arc::clone(&self.defined);
-            facts.suppressed = Some(Arc::clone(suppressed));
-            facts.ever.clone_from(&self.ever);
-            facts.records = self.records.iter().filter(|r| shared(r)).cloned().collect();
-            facts.records.extend(named.iter().filter(|(teams, _)| teams.contains(name)).map(|(_, r)| Arc::clone(r)));
-        }
-        out
+        let common = Facts { suppressed: Some(Arc::clone(suppressed)), ..self.without_owned() };
+        out.into_iter()
+            .map(|(name, facts)| {
+                let own = named.iter().filter(|(teams, _)| teams.contains(&name)).map(|(_, r)| *r);
+                let facts = facts.with(&common, own);
+                (name, facts)
+            })
+            .collect()
     }
 }
 

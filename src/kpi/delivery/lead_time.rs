@@ -45,7 +45,7 @@ fn by_whom(query: &Query<'_>) -> impl Fn(u16) -> bool + Copy + use<> {
 
 /// Has it a lead time?
 fn is_timed(flags: u16) -> bool {
-    LEFT_OUT.iter().all(|(bit, _)| flags & bit == 0)
+    flags & flag::UNTIMED == 0
 }
 
 /// Visit what the headline is made of: changes, or commits where the settings say so, each with its lead time.
