@@ -48,7 +48,10 @@ pub fn run(global: &Global, args: &Import, out: &mut dyn Write) -> Ended {
     let mut taker = Taker { store, config: &opened.config, source: &args.source, batch: Vec::new(), done: Done::default() };
     let taken = args.files.iter().try_for_each(|path| taker.file(path)).and_then(|()| taker.finish());
     let done = taker.done;
-    done.report(out)?;
+    // Where a later file fails it is worth knowing what was taken before it; where nothing was, the error says it all.
+    if taken.is_ok() || done.read + done.bad > 0 {
+        done.report(out)?;
+    }
     taken?;
     Ok(i32::from(done.bad > 0))
 }

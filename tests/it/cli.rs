@@ -247,7 +247,9 @@ fn bills_and_reports_are_known_by_their_content_and_nothing_imported_reaches_the
 fn a_missing_file_is_said_and_nothing_is_printed_as_done() {
     let place = Place::new();
     let store = place.path("s.db").display().to_string();
-    place.run(&["import", "--store", &store, "/nowhere/at-all.jsonl"]).refused(3, "/nowhere/at-all.jsonl");
+    let said = place.run(&["import", "--store", &store, "/nowhere/at-all.jsonl"]);
+    said.refused(3, "/nowhere/at-all.jsonl");
+    assert_eq!(said.out, "");
 }
 
 #[test]
