@@ -41,6 +41,8 @@ pub fn shared_after<F, I: Sync, T: Send>(first: impl FnOnce() -> F, items: &[I],
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
 
     #[test]
@@ -55,6 +57,27 @@ mod tests {
         assert_eq!((doubled, first), (items.iter().map(|i| i * 2).collect(), "first"));
         assert_eq!(taken.into_inner(), 1_000);
         assert_eq!(shared(&[], |i: &usize| *i), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_items_whoever_did_them_first() {
+        if available_parallelism().map_or(1, usize::from) < 2 {
+            return;
+        }
+        // The first item goes to a helper, which is done with it only when another was taken by somebody else.
+        let (taken, other) = (mpsc::channel(), mpsc::channel());
+        let (taken_by, waiting) = (taken.0, Mutex::new(other.1));
+        let work = |i: &usize| {
+            if *i == 0 {
+                taken_by.send(()).unwrap();
+                waiting.lock().unwrap().recv().unwrap();
+            } else {
+                other.0.send(()).unwrap();
+            }
+            *i
+        };
+        let ((), done) = shared_after(|| taken.1.recv().unwrap(), &[0, 1, 2], work);
+        assert_eq!(done, [0, 1, 2]);
     }
 
     #[test]

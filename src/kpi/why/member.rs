@@ -61,7 +61,7 @@ fn ratio(items: &[Item<'_>]) -> Vec<f64> {
     items.iter().map(without).collect()
 }
 
-/// Leaving one value out moves the rank; every value below it, at it or above it has the same effect.
+/// Leaving one value out moves the rank; which of equal ones is the same.
 fn quantile(pair: &Pair<'_>, q: f64) -> Vec<f64> {
     let items = &pair.is.items;
     let sorted: Vec<f64> = pair.values.iter().zip(&pair.item_of).filter(|(_, item)| **item % 2 == 1).map(|(v, _)| *v).collect();
@@ -78,10 +78,8 @@ fn quantile(pair: &Pair<'_>, q: f64) -> Vec<f64> {
     };
     let whole = at(None);
     let mut effects = vec![0.0; items.len()];
-    let mut first = 0;
     for (rank, item) in pair.item_of.iter().filter(|item| **item % 2 == 1).enumerate() {
-        first = if sorted[rank] > sorted[first] { rank } else { first };
-        effects[(item / 2) as usize] = whole - at(Some(first));
+        effects[(item / 2) as usize] = whole - at(Some(rank));
     }
     effects
 }
