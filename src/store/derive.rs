@@ -197,25 +197,34 @@ fn write_chunks(
     let mut places: BTreeSet<i64> = partition.iter().copied().collect();
     places.extend(services.values());
     let mut old: HashMap<(i64, i64, i64), chunk::Packed> = HashMap::new();
-    let mut find = conn.prepare_cached("SELECT measure, span, body, rest FROM fact_chunk WHERE place = ?1")?;
+    let mut find = conn.prepare_cached("SELECT measure, span, body, rest FROM fact_chunk JOIN fact_rest USING (id) WHERE place = ?1")?;
     for place in places {
         let mut rows = find.query([place])?;
         while let Some(r) = rows.next()? {
             old.insert((r.get(0)?, r.get(1)?, place), (r.get(2)?, r.get(3)?));
         }
     }
-    let mut put =
-        conn.prepare_cached("REPLACE INTO fact_chunk (measure, span, place, until, body, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut put = conn.prepare_cached("REPLACE INTO fact_chunk (id, measure, span, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut put_rest = conn.prepare_cached("REPLACE INTO fact_rest (id, rest) VALUES (?1, ?2)")?;
     for ((measure, span, place), mut events) in chunks {
         let until = |e: &Event| matters_until(measure, e.at.timestamp_millis(), e.values.first().copied());
         let until = events.iter().map(|(_, e)| until(e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
-        let packed = chunk::pack(span, &mut events);
-        if old.remove(&(measure, span, place)).is_none_or(|was| was != packed) {
-            put.execute(params![measure, span, place, until, packed.0, packed.1])?;
+        let (body, rest) = chunk::pack(span, &mut events);
+        let (id, was) = (chunk::id(measure, span, place), old.remove(&(measure, span, place)));
+        let (old_body, old_rest) = was.unzip();
+        if old_body.is_none_or(|was| was != body) {
+            put.execute(params![id, measure, span, place, until, body])?;
+        }
+        if old_rest.is_none_or(|was| was != rest) {
+            put_rest.execute(params![id, rest])?;
         }
     }
-    let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE measure = ?1 AND span = ?2 AND place = ?3")?;
-    old.keys().try_for_each(|(measure, span, place)| delete.execute([measure, span, place]).map(drop))
+    let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE id = ?1")?;
+    let mut delete_rest = conn.prepare_cached("DELETE FROM fact_rest WHERE id = ?1")?;
+    old.keys().map(|(measure, span, place)| chunk::id(*measure, *span, *place)).try_for_each(|id| {
+        delete.execute([id])?;
+        delete_rest.execute([id]).map(drop)
+    })
 }
 
 /// The last millisecond a fact matters for: open incidents and changes not yet shipped matter until they are not,

@@ -20,7 +20,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x5144_4b31;
 
 /// The schema, step by step; `user_version` counts the steps done.
-const STEPS: &[&str] = &[include_str!("schema/001.sql"), include_str!("schema/002.sql")];
+const STEPS: &[&str] = &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
 
 /// Open or create for writing; the file is the lock that says so to others.
 pub(super) fn writer(path: &Path) -> Result<(Connection, File), StoreError> {

@@ -200,8 +200,9 @@ pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) 
 pub(super) fn ever(conn: &Connection, names: &Names, measure: Measure, before: Time, service: Option<&str>) -> rusqlite::Result<bool> {
     let place = service.map(|service| names.find(Space::Service, service).unwrap_or(-1));
     let (span, end) = (chunk::span(millis(before)), millis(before));
-    let sql = "SELECT 1 FROM fact_chunk WHERE measure = ?1 AND span < ?2 AND (?3 IS NULL OR place = ?3) LIMIT 1";
-    let mut ever = conn.prepare_cached(sql)?.exists(params![measure as i64, span, place])?;
+    let (first, last) = chunk::ids(measure as i64, chunk::FIRST_SPAN, span - 1);
+    let sql = format!("SELECT 1 FROM fact_chunk WHERE id BETWEEN ?1 AND ?2 AND {} LIMIT 1", of_place(place));
+    let mut ever = conn.prepare_cached(&sql)?.exists(params![first, last, place])?;
     if !ever {
         let (mut interned, start) = (Interned::default(), span * chunk::SPAN_MS);
         chunks(conn, measure, Window::new(from_millis(start), before), place, false, |packed| {
@@ -226,6 +227,11 @@ struct Packed<'a> {
     rest: Option<&'a [u8]>,
 }
 
+/// The condition that a chunk is of a place, as `?3`; without one, that there is none.
+fn of_place(place: Option<i64>) -> &'static str {
+    if place.is_some() { "place = ?3" } else { "?3 IS NULL" }
+}
+
 /// Visit the chunks that overlap the span, or are carried into it, in order of span; with the rest only where it is wanted,
 /// as it is half of all bytes.
 fn chunks(
@@ -241,8 +247,10 @@ fn chunks(
         return Ok(());
     }
     let (first, last) = (chunk::span(from), chunk::span(to - 1));
-    let mut take = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
-        let mut find = conn.prepare_cached(sql)?;
+    let (rest, table) = if rest { ("rest", "fact_chunk JOIN fact_rest USING (id)") } else { ("NULL", "fact_chunk") };
+    let mut take = |condition: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+        let sql = format!("SELECT span, place, body, {rest} FROM {table} WHERE {condition} AND {} ORDER BY id", of_place(place));
+        let mut find = conn.prepare_cached(&sql)?;
         let mut rows = find.query(params)?;
         while let Some(r) = rows.next()? {
             visit(&Packed { span: r.get(0)?, place: r.get(1)?, body: r.get_ref(2)?.as_blob()?, rest: r.get_ref(3)?.as_blob_or_null()? })?;
@@ -251,13 +259,11 @@ fn chunks(
     };
     let code = measure as i64;
     if carries(measure) {
-        let carried = "SELECT span, place, body, CASE WHEN ?5 THEN rest END FROM fact_chunk WHERE measure = ?1 AND until > ?2
-            AND until > 2419200000 * (span + 1) AND span < ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
-        take(carried, params![code, from, first, place, rest])?;
+        let carried = "measure = ?1 AND until > ?2 AND until > 2419200000 * (span + 1) AND span < ?4";
+        take(carried, params![code, from, place, first])?;
     }
-    let inside = "SELECT span, place, body, CASE WHEN ?5 THEN rest END FROM fact_chunk
-        WHERE measure = ?1 AND span BETWEEN ?2 AND ?3 AND (?4 IS NULL OR place = ?4) ORDER BY span, place";
-    take(inside, params![code, first, last, place, rest])
+    let (low, high) = chunk::ids(code, first, last);
+    take("id BETWEEN ?1 AND ?2", params![low, high, place])
 }
 
 /// Key of the record in a row; empty when it is gone.

@@ -422,32 +422,50 @@ fn what_is_no_store_or_newer_or_cut_is_refused_and_left_as_it_is() {
     assert!(none.contains("there is no store at"), "{none}");
 }
 
+/// Make a store's chunks of facts as they were before some step of the schema.
+type Undo = fn(&rusqlite::Connection) -> rusqlite::Result<()>;
+
 #[test]
-fn a_store_of_the_first_schema_is_brought_up_to_date_and_loses_nothing() {
-    let p = place();
-    let mut store = Store::open(&p.path).unwrap();
-    put(&mut store, (0..40).map(|i| deployment("ci", &i.to_string(), ["pay", "web"][i % 2], "2026-03-02T10:00:00Z")).collect());
-    settle(&mut store, "2026-04-01T00:00:00Z");
-    let query = FactQuery { measures: vec![Measure::Deployment], keys: true, dims: true, ..FactQuery::default() };
-    let window = Window::new(at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z"));
-    let facts = |store: &Store| store.reader().unwrap().facts(&query, window).unwrap().events;
-    let was = facts(&store);
-    assert_eq!(was.of(Measure::Deployment).iter().map(|t| t.len()).sum::<usize>(), 40);
-    drop(store);
-    let mut steps = include_str!("../../src/store/schema/001.sql").split_inclusive(';');
-    let table = steps.find(|step| step.contains("CREATE TABLE fact_chunk")).unwrap();
-    let old = rusqlite::Connection::open(&p.path).unwrap();
-    old.execute_batch(&format!("DROP TABLE fact_chunk; {table} UPDATE meta SET value = 'by an older one' WHERE key = 'derived_with'"))
-        .unwrap();
-    old.execute("INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (1, 733, 1, 0, x'00')", []).unwrap();
-    old.pragma_update(None, "user_version", 1).unwrap();
-    drop(old);
-    let refused = Reader::open(&p.path).unwrap_err().to_string();
-    assert!(refused.contains("was written by an older quarterdeck"), "{refused}");
-    let mut store = Store::open(&p.path).unwrap();
-    put(&mut store, Vec::new());
-    settle(&mut store, "2026-04-01T00:00:00Z");
-    assert_eq!(facts(&store), was);
+fn a_store_of_an_older_schema_is_brought_up_to_date_and_loses_nothing() {
+    // Of the first one the facts are derived anew; a chunk that nobody could read shows that none was kept.
+    let first: Undo = |old| {
+        let mut steps = include_str!("../../src/store/schema/001.sql").split_inclusive(';');
+        let table = steps.find(|step| step.contains("CREATE TABLE fact_chunk")).unwrap();
+        old.execute_batch(&format!(
+            "DROP TABLE fact_chunk; DROP TABLE fact_rest; {table}
+             INSERT INTO fact_chunk (measure, span, place, until, body) VALUES (1, 733, 1, 0, x'00');
+             UPDATE meta SET value = 'by an older one' WHERE key = 'derived_with'; PRAGMA user_version = 1"
+        ))
+    };
+    // Of the second one they are kept as they are.
+    let second: Undo = |old| {
+        old.execute_batch(&format!(
+            "CREATE TEMP TABLE kept AS SELECT measure, span, place, until, body, rest FROM fact_chunk JOIN fact_rest USING (id);
+             DROP TABLE fact_rest; {} INSERT INTO fact_chunk SELECT * FROM kept; PRAGMA user_version = 2",
+            include_str!("../../src/store/schema/002.sql")
+        ))
+    };
+    for (undo, derives) in [(first, true), (second, false)] {
+        let p = place();
+        let mut store = Store::open(&p.path).unwrap();
+        put(&mut store, (0..40).map(|i| deployment("ci", &i.to_string(), ["pay", "web"][i % 2], "2026-03-02T10:00:00Z")).collect());
+        put(&mut store, vec![deployment("ci", "of old", "pay", "1951-03-02T10:00:00Z")]);
+        settle(&mut store, "2026-04-01T00:00:00Z");
+        let query = FactQuery { measures: vec![Measure::Deployment], keys: true, dims: true, ..FactQuery::default() };
+        let window = Window::new(at("1950-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z"));
+        let facts = |store: &Store| store.reader().unwrap().facts(&query, window).unwrap().events;
+        let was = facts(&store);
+        assert_eq!(was.of(Measure::Deployment).iter().map(|t| t.len()).sum::<usize>(), 41);
+        drop(store);
+        undo(&rusqlite::Connection::open(&p.path).unwrap()).unwrap();
+        let refused = Reader::open(&p.path).unwrap_err().to_string();
+        assert!(refused.contains("was written by an older quarterdeck"), "{refused}");
+        let mut store = Store::open(&p.path).unwrap();
+        assert_eq!(facts(&store) != was, derives);
+        put(&mut store, Vec::new());
+        settle(&mut store, "2026-04-01T00:00:00Z");
+        assert_eq!(facts(&store), was);
+    }
 }
 
 #[test]
