@@ -145,6 +145,8 @@ pub struct Derived {
     pub classes: BTreeMap<String, DeployClass>,
     /// One per change that reached production, plus those left out with a reason.
     pub shipments: Vec<Shipment>,
+    /// Keys of the changes that each deployment brought to production, sorted; none without any.
+    pub ships: BTreeMap<String, Vec<String>>,
     /// Merged changes that no production success contains yet.
     pub pending: Vec<String>,
     /// Incidents with a deployment.
@@ -190,8 +192,10 @@ pub fn derive(input: Input<'_>) -> Derived {
     for class in &mut classes {
         class.rework &= class.counted; // only what counts can be rework
     }
+    let shipments = ship::shipments(&partition, &graph, &shipping);
     Derived {
-        shipments: ship::shipments(&partition, &graph, &shipping),
+        ships: ship::by_deployment(&shipments),
+        shipments,
         pending: shipping.pending.iter().map(|i| partition.changes[*i].key.clone()).collect(),
         links,
         unlinked,

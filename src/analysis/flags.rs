@@ -30,7 +30,7 @@ fn recent<'a>(values: &'a [f64], rules: &Rules) -> &'a [f64] {
 #[must_use]
 pub fn is_static(values: &[f64], rules: &Rules) -> Option<bool> {
     let values = recent(values, rules);
-    let median = quantile::median(&mut values.to_vec()).filter(|_| values.len() >= rules.min_values)?;
+    let median = quantile::median(values).filter(|_| values.len() >= rules.min_values)?;
     let (least, greatest) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     Some(greatest - least <= rules.static_rel * median.abs())
 }
@@ -45,14 +45,14 @@ pub fn is_dormant(counts: &[f64], rules: &Rules) -> Option<bool> {
 /// `0.6745 (value - median) / MAD` against a reference. `None` without a reference or when its MAD is 0 (equal values).
 #[must_use]
 pub fn robust_z(reference: &[f64], value: f64) -> Option<f64> {
-    let median = quantile::median(&mut reference.to_vec())?;
+    let median = quantile::median(reference)?;
     let spread = mad(reference, median)?;
     (spread > 0.0).then(|| 0.6745 * (value - median) / spread)
 }
 
 /// Median absolute deviation.
 fn mad(values: &[f64], median: f64) -> Option<f64> {
-    quantile::median(&mut values.iter().map(|v| (v - median).abs()).collect::<Vec<_>>())
+    quantile::median(&values.iter().map(|v| (v - median).abs()).collect::<Vec<_>>())
 }
 
 /// The last value against all before it, and whether it is out of line. With a MAD of 0 the range decides: a value
@@ -64,7 +64,7 @@ pub fn outlier(values: &[f64], rules: &Rules) -> Option<(bool, Option<f64>)> {
     if let Some(z) = robust_z(reference, *last) {
         return Some((z.abs() > rules.robust_z, Some(z)));
     }
-    let median = quantile::median(&mut reference.to_vec())?;
+    let median = quantile::median(reference)?;
     let (least, greatest) = reference.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     let slack = rules.static_rel * median.abs();
     Some((*last < least - slack || *last > greatest + slack, None))
@@ -76,7 +76,7 @@ pub fn is_volatile(values: &[f64], rules: &Rules) -> Option<bool> {
     let (jumped, _) = outlier(values, rules)?;
     let values = recent(values, rules);
     let (early, late) = values.split_at(values.len() / 2);
-    let spread = |part: &[f64]| mad(part, quantile::median(&mut part.to_vec())?);
+    let spread = |part: &[f64]| mad(part, quantile::median(part)?);
     let (before, now) = (spread(early)?, spread(late)?);
     Some(jumped || (before > 0.0 && now > 2.0 * before))
 }

@@ -36,12 +36,20 @@ pub fn fisher((k0, n0): (u64, u64), (k1, n1): (u64, u64)) -> Option<f64> {
     if k0 > n0 || k1 > n1 || n0 == 0 || n1 == 0 {
         return None;
     }
-    let (a, b, all) = (index(n0), index(n1), index(n0 + n1));
-    let hits = index(k0 + k1);
-    let f = ln_factorials(all);
-    let choose = |n: usize, k: usize| f[n] - f[k] - f[n - k];
+    let (a, b, hits) = (index(n0), index(n1), index(k0 + k1));
     let (low, high) = (hits.saturating_sub(b), hits.min(a));
-    let ln_p: Vec<f64> = (low..=high).map(|x| choose(a, x) + choose(b, hits - x) - choose(all, hits)).collect();
+    // Each outcome follows from the one before; what they are all multiplied by is found from their sum.
+    let mut ln_p = vec![0.0];
+    let (mut ln, mut most) = (0.0_f64, 0.0_f64);
+    for x in low..high {
+        ln += ((a - x) as f64 * (hits - x) as f64 / ((x + 1) as f64 * (b + x + 1 - hits) as f64)).ln();
+        most = most.max(ln);
+        ln_p.push(ln);
+    }
+    let all = most + ln_p.iter().map(|ln| (ln - most).exp()).sum::<f64>().ln();
+    for ln in &mut ln_p {
+        *ln -= all;
+    }
     Some(at_most_as_likely(&ln_p, index(k0) - low))
 }
 

@@ -58,7 +58,7 @@ impl<'a> Members<'a> {
     /// Those of these tracks.
     pub fn of_tracks(query: &Query<'a>, tracks: &'a [Arc<Track>], span: Window) -> Self {
         let whose = Whose::of(query);
-        let mut stretches = Vec::new();
+        let mut stretches = Vec::with_capacity(tracks.len());
         for track in tracks.iter().filter(|_| span.from < span.to) {
             let weight = whose.track(track);
             if weight > 0.0 {
@@ -84,14 +84,17 @@ impl<'a> Members<'a> {
     /// About as many values as `many`: one of each so many facts of a stretch, of those without these flags.
     pub fn sample(&self, many: usize, without: u16, which: usize) -> Vec<f64> {
         let step = (self.most() / many).max(1);
-        let (mut out, foreign) = (Vec::with_capacity(2 * many.min(self.most())), self.whose.foreign());
+        let mut out = Vec::with_capacity(2 * many.min(self.most()));
         for s in &self.stretches {
-            let (own, flags) = (s.track.one_each(s.span.clone()).filter(|_| which == 0), &s.track.flags[s.span.clone()]);
-            for at in (0..flags.len()).step_by(step).filter(|at| flags[*at] & (without | foreign.unwrap_or(0)) == 0) {
-                let event = || s.track.event(s.span.start + at);
-                if foreign.is_some() || self.whose.takes(event()) {
-                    out.extend(own.map_or_else(|| event().values().get(which), |own| own.get(at)));
-                }
+            let flags = s.track.flags[s.span.clone()].iter().step_by(step);
+            let own = s.track.one_each(s.span.clone()).filter(|_| which == 0);
+            if let Some((foreign, own)) = self.whose.foreign().zip(own) {
+                let values = own.iter().step_by(step).zip(flags);
+                out.extend(values.filter(|(_, flags)| *flags & (without | foreign) == 0).map(|(value, _)| *value));
+            } else {
+                let events = s.span.clone().step_by(step).map(|i| s.track.event(i)).zip(flags);
+                let events = events.filter(|(event, flags)| *flags & without == 0 && self.whose.takes(*event));
+                out.extend(events.filter_map(|(event, _)| event.values().get(which)));
             }
         }
         out

@@ -90,8 +90,8 @@ fn of_records(definition: &Definition, query: &Query<'_>) -> Reading {
             while_in_progress(ok(sum / n), query)
         }
         Fold::Quantile(q) => {
-            let mut values: Vec<f64> = members.iter().filter_map(|m| first(&m)).collect();
-            match quantile::type7(&mut values, q) {
+            let values: Vec<f64> = members.iter().filter_map(|m| first(&m)).collect();
+            match quantile::type7(&values, q) {
                 Some(value) => while_in_progress(ok(value), query),
                 None => none(definition, query, Status::NoData, "no value in this window"),
             }

@@ -299,10 +299,10 @@ fn money_verdict(current: &Query<'_>, before: &Query<'_>) -> Option<Verdict> {
     for (weekday, cost) in &was {
         by_weekday.entry(*weekday).or_default().push(*cost);
     }
-    let usual: BTreeMap<u32, f64> = by_weekday.iter_mut().filter_map(|(d, v)| Some((*d, quantile::median(v)?))).collect();
+    let usual: BTreeMap<u32, f64> = by_weekday.iter().filter_map(|(d, v)| Some((*d, quantile::median(v)?))).collect();
     let off = |days: &[(u32, f64)]| -> Vec<f64> { days.iter().filter_map(|(d, cost)| Some(cost - usual.get(d)?)).collect() };
-    let (noise, mut shift) = (off(&was), off(&is));
-    let typical = quantile::median(&mut shift)?;
+    let (noise, shift) = (off(&was), off(&is));
+    let typical = quantile::median(&shift)?;
     let sure = robust_z(&noise, typical).map_or(typical != 0.0, |z| z.abs() > ROBUST_Z);
     let mean = |days: &[(u32, f64)]| days.iter().map(|d| d.1).sum::<f64>() / days.len() as f64;
     Some(verdict(sure, mean(&was), mean(&is)))

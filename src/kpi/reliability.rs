@@ -303,8 +303,8 @@ fn raw_quantile(metric: &'static str, q: f64, name: &str, usual_unit: &str, quer
         _ => None,
     };
     let samples: Vec<(Time, Sample)> = query.facts.records.iter().filter_map(single).collect();
-    let mut values: Vec<f64> = samples.iter().filter_map(|(_, s)| s.value).filter(|v| v.is_finite()).collect();
-    let value = quantile::type7(&mut values, q)?;
+    let values: Vec<f64> = samples.iter().filter_map(|(_, s)| s.value).filter(|v| v.is_finite()).collect();
+    let value = quantile::type7(&values, q)?;
     let unit = samples.iter().find_map(|(_, s)| s.unit.clone()).unwrap_or_else(|| usual_unit.to_owned());
     let mut reading = Reading::ok(metric, query.scope.clone(), unit, value, values.len() as u64);
     reading.measured_at = samples.iter().map(|(at, _)| *at).max();

@@ -28,7 +28,7 @@ const STAGES: [&str; 3] = ["detect", "acknowledge", "mitigate"];
 pub fn evaluate(metric: &str, query: &Query<'_>) -> Option<Reading> {
     let metric = if metric == "time_to_restore" { "time_to_restore.mean" } else { metric };
     let formula: fn(&Query<'_>, Blank<'_>) -> Reading = match metric {
-        "time_to_restore.mean" => |q, b| restore(q, b, |v| quantile::mean(v)),
+        "time_to_restore.mean" => |q, b| restore(q, b, quantile::mean),
         "time_to_restore.median" => |q, b| restore(q, b, quantile::median),
         "time_to_restore.p90" => |q, b| restore(q, b, |v| quantile::type7(v, 0.9)),
         "time_to_restore.open" => open_now,
@@ -82,14 +82,14 @@ pub(super) fn begun_in<'a>(query: &Query<'a>) -> (f64, Vec<Member<'a>>) {
 }
 
 /// Incidents finally restored in the window, with those still open at their age so far.
-fn restore(query: &Query<'_>, blank: Blank<'_>, of: fn(&mut [f64]) -> Option<f64>) -> Reading {
+fn restore(query: &Query<'_>, blank: Blank<'_>, of: fn(&[f64]) -> Option<f64>) -> Reading {
     let reading = usize::from(query.settings.reopened_elapsed);
     let restored = members(query, Measure::Restore);
     let open = open(query);
     let mut values: Vec<f64> = restored.iter().filter_map(|m| m.event.values().get(reading).copied()).collect();
     let ages: Vec<f64> = open.iter().map(|m| so_far(query, m)).collect();
     values.extend(&ages);
-    let Some(value) = of(&mut values) else { return blank.no_data("no incident was restored in the window") };
+    let Some(value) = of(&values) else { return blank.no_data("no incident was restored in the window") };
     let tally = restored.iter().chain(open.iter().copied()).collect();
     let mut reading = blank.value(value, &tally).with("open", open.len() as f64);
     reading.rating = Some(bands::duration(value).1.into());

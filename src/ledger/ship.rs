@@ -331,6 +331,19 @@ pub(super) fn shipments(partition: &Partition<'_>, graph: &Graph<'_>, shipping: 
     shipping.shipped.iter().filter_map(|s| shipment(s, partition, graph)).collect()
 }
 
+/// What each deployment brought: keys of changes, sorted; one that serves several services counts once.
+pub(super) fn by_deployment(shipments: &[Shipment]) -> BTreeMap<String, Vec<String>> {
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for s in shipments {
+        out.entry(s.deployment.clone()).or_default().push(s.change.clone());
+    }
+    for changes in out.values_mut() {
+        changes.sort();
+        changes.dedup();
+    }
+    out
+}
+
 fn shipment(s: &Shipped, partition: &Partition<'_>, graph: &Graph<'_>) -> Option<Shipment> {
     let d = &partition.deployments[s.deployment];
     let at = d.at?;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Raised when the ledger or the form of its results changes, so that everything is derived again.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// What derivation needs besides records.
 #[derive(Debug, Clone, Copy)]

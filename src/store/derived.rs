@@ -1,9 +1,9 @@
 //! What the ledger derived, one JSON document per record it is about.
 //!
-//! A shipment is kept with its change, a link with its incident; the deployment's document names both, so that one look
-//! at a record finds everything that mentions it.
+//! A shipment is kept with its change and a link with its incident. The deployment's document names the changes and has the
+//! link as well, so that a list of deployments need not look at hundreds of other records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,9 +30,12 @@ pub(super) struct About {
     links: Vec<Link>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unlinked: bool,
-    /// Of a deployment: keys of the changes it shipped and the incidents linked to it.
+    /// Of a deployment: keys of the changes it shipped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) related: Vec<String>,
+    ships: Vec<String>,
+    /// Of a deployment: the incidents linked to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    linked: Vec<Link>,
 }
 
 /// The flags that are set, by name, and what goes with a failure.
@@ -111,7 +114,8 @@ struct Shipped {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Link {
-    deployment: String,
+    /// Key of the deployment or incident at the other end.
+    with: String,
     how: String,
     lag_s: f64,
 }
@@ -131,8 +135,8 @@ impl About {
         self.owners.as_ref().map(|o| o.shares.iter().any(|(team, _)| teams.contains(team)))
     }
 
-    /// Put what is known about `key` into `out`.
-    pub(super) fn into_derived(self, key: &str, out: &mut Derived) {
+    /// Put what is known about `key` into `out`, but not what the documents of `others` say as well.
+    pub(super) fn into_derived(self, key: &str, others: &BTreeSet<&str>, out: &mut Derived) {
         if let Some(c) = self.class {
             out.classes.insert(key.to_owned(), c.class());
         }
@@ -157,12 +161,17 @@ impl About {
         if self.pending {
             out.pending.push(key.to_owned());
         }
-        out.links.extend(self.links.into_iter().map(|l| IncidentLink {
-            incident: key.to_owned(),
-            deployment: l.deployment,
+        if !self.ships.is_empty() {
+            out.ships.insert(key.to_owned(), self.ships);
+        }
+        let link = |incident: &str, deployment: &str, l: &Link| IncidentLink {
+            incident: incident.to_owned(),
+            deployment: deployment.to_owned(),
             how: word(&l.how, HOW),
             lag_s: l.lag_s,
-        }));
+        };
+        out.links.extend(self.links.iter().map(|l| link(key, &l.with, l)));
+        out.links.extend(self.linked.iter().filter(|l| !others.contains(&*l.with)).map(|l| link(&l.with, key, l)));
         if self.unlinked {
             out.unlinked.push(key.to_owned());
         }
@@ -193,23 +202,25 @@ pub(super) fn documents(derived: &Derived) -> BTreeMap<&str, About> {
             anomaly: s.anomaly.map(str::to_owned),
             again: s.again,
         });
-        all.entry(&s.deployment).or_default().related.push(s.change.clone());
+    }
+    for (deployment, changes) in &derived.ships {
+        all.entry(deployment).or_default().ships.clone_from(changes);
     }
     for key in &derived.pending {
         all.entry(key).or_default().pending = true;
     }
     for l in &derived.links {
-        let link = Link { deployment: l.deployment.clone(), how: l.how.to_owned(), lag_s: l.lag_s };
-        all.entry(&l.incident).or_default().links.push(link);
-        all.entry(&l.deployment).or_default().related.push(l.incident.clone());
+        let link = |with: &str| Link { with: with.to_owned(), how: l.how.to_owned(), lag_s: l.lag_s };
+        all.entry(&l.incident).or_default().links.push(link(&l.deployment));
+        all.entry(&l.deployment).or_default().linked.push(link(&l.incident));
     }
     for key in &derived.unlinked {
         all.entry(key).or_default().unlinked = true;
     }
     for about in all.values_mut() {
-        about.related.sort();
-        about.related.dedup();
-        about.links.sort_by(|a, b| a.deployment.cmp(&b.deployment));
+        for links in [&mut about.links, &mut about.linked] {
+            links.sort_by(|a, b| a.with.cmp(&b.with));
+        }
         about.shipped.sort_by(|a, b| (a.at, &a.deployment).cmp(&(b.at, &b.deployment)));
     }
     all

@@ -487,36 +487,21 @@ fn document(bytes: &[u8]) -> rusqlite::Result<About> {
     serde_json::from_slice(bytes).map_err(|_| damaged("derived row"))
 }
 
-/// What was derived about these keys, and the shipments and links of the records they are related to.
+/// What was derived about these keys.
 pub(super) fn derived(conn: &Connection, names: &Names, keys: &[String]) -> rusqlite::Result<Derived> {
     let mut find = conn.prepare_cached(
         "SELECT derived.body FROM record JOIN derived ON derived.row = record.row
          WHERE hash = ?1 AND source = ?2 AND id = ?3 AND deleted = 0",
     )?;
-    let mut about = |key: &str| -> rusqlite::Result<Option<About>> {
+    let mut out = Derived::default();
+    let asked: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+    for key in &asked {
         for (source, id) in parted(names, key) {
             let mut rows = find.query(params![row::hash(id), source, id])?;
             if let Some(r) = rows.next()? {
-                return document(r.get_ref(0)?.as_blob()?).map(Some);
+                document(r.get_ref(0)?.as_blob()?)?.into_derived(key, &asked, &mut out);
+                break;
             }
-        }
-        Ok(None)
-    };
-    let mut out = Derived::default();
-    let asked: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-    let mut related: BTreeSet<String> = BTreeSet::new();
-    for key in &asked {
-        if let Some(about) = about(key)? {
-            related.extend(about.related.iter().filter(|k| !asked.contains(k.as_str())).cloned());
-            about.into_derived(key, &mut out);
-        }
-    }
-    for key in related {
-        if let Some(about) = about(&key)? {
-            let mut theirs = Derived::default();
-            about.into_derived(&key, &mut theirs);
-            out.shipments.extend(theirs.shipments.into_iter().filter(|s| asked.contains(s.deployment.as_str())));
-            out.links.extend(theirs.links.into_iter().filter(|l| asked.contains(l.deployment.as_str())));
         }
     }
     Ok(out)

@@ -107,7 +107,8 @@ impl Reader {
         self.read(|conn, names| read::rows(conn, names, &all, false, visit))
     }
 
-    /// What the ledger derived for these keys (classes, shipments, links, attributions that mention them).
+    /// What the ledger derived for these keys: of a change its shipments, of a deployment the changes it ships, of both ends
+    /// their links.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -121,8 +121,8 @@ proptest! {
         if let Some(change) = shapley::quantile(&shapley::Groups::Values(groups.clone()), q) {
             for (mask, value) in change.coalitions.iter().enumerate() {
                 let pick = |(i, name): (usize, &String)| if mask >> i & 1 == 1 { groups[name].1.clone() } else { groups[name].0.clone() };
-                let mut pool: Vec<f64> = change.players.iter().enumerate().flat_map(pick).collect();
-                prop_assert!(near(*value, quarterdeck::analysis::quantile::type7(&mut pool, q).unwrap()));
+                let pool: Vec<f64> = change.players.iter().enumerate().flat_map(pick).collect();
+                prop_assert!(near(*value, quarterdeck::analysis::quantile::type7(&pool, q).unwrap()));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 mod figures;
 
-use chrono::Duration;
+use chrono::{Datelike, Duration, Timelike};
 
 use super::Row;
 use crate::{
@@ -155,10 +155,9 @@ fn deployment(row: &mut Row, record: &Record, d: &Deployment, derived: &Derived,
         row.say("incident", &format!("{} ({}, {} after)", link.incident, link.how.replace('_', " "), span_s(link.lag_s)));
         row.related.push(link.incident.clone());
     }
-    let shipped: Vec<_> = derived.shipments.iter().filter(|s| s.deployment == row.key).collect();
-    if !shipped.is_empty() {
-        row.say("ships", &format!("{} changes", shipped.len()));
-        row.related.extend(shipped.iter().map(|s| s.change.clone()));
+    if let Some(changes) = derived.ships.get(&row.key) {
+        row.say("ships", &format!("{} change{}", changes.len(), if changes.len() == 1 { "" } else { "s" }));
+        row.related.extend(changes.iter().cloned());
     }
 }
 
@@ -418,7 +417,10 @@ fn short(sha: &str) -> String {
 }
 
 fn stamp(at: Time, settings: &Settings) -> String {
-    at.with_timezone(&settings.zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
+    let t = at.with_timezone(&settings.zone);
+    // By hand: a board has over a thousand of these, and a pattern is read anew each time.
+    let (date, time) = ((t.year(), t.month(), t.day()), (t.hour(), t.minute(), t.second()));
+    format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02} {}", date.0, date.1, date.2, time.0, time.1, time.2, t.offset())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of years stay far below 2^53")]

@@ -87,9 +87,9 @@ fn adoption(query: &Query<'_>) -> Reading {
 fn time_to_adopt(query: &Query<'_>) -> Reading {
     const ID: &str = "feature_adoption.time_to_adopt";
     let figures = usage(query);
-    let mut took: Vec<f64> = features(&figures).iter().flat_map(|f| f.time_to_adopt_s.iter().copied()).filter(|s| s.is_finite()).collect();
+    let took: Vec<f64> = features(&figures).iter().flat_map(|f| f.time_to_adopt_s.iter().copied()).filter(|s| s.is_finite()).collect();
     let n = took.len() as u64;
-    match quantile::median(&mut took) {
+    match quantile::median(&took) {
         Some(median) => figures.date(Reading::ok(ID, query.scope.clone(), "s", median, n), query),
         None => none(ID, query, "s", Status::NoData, "no report says how long anybody took"),
     }

@@ -135,7 +135,7 @@ fn to_market(metric: &'static str, query: &Query<'_>, q: f64, from: impl Fn(&Wor
         }
     }
     let n = took.len() as u64;
-    let Some(value) = quantile::type7(&mut took, q) else {
+    let Some(value) = quantile::type7(&took, q) else {
         let nothing = none(metric, query, "s", Status::NoData, "no feature was released in this window");
         return with_waiting(nothing, query);
     };

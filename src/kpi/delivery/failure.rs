@@ -164,8 +164,8 @@ fn success(query: &Query<'_>, blank: Blank<'_>) -> Reading {
 /// Over recoveries of the window. Failed deployments that are not over yet are counted beside.
 fn recovery(query: &Query<'_>, blank: Blank<'_>, q: f64) -> Reading {
     let n = unrecovered(query);
-    let (all, mut values): (Vec<Member<'_>>, Vec<f64>) = recoveries(query).into_iter().unzip();
-    let reading = match quantile::type7(&mut values, q) {
+    let (all, values): (Vec<Member<'_>>, Vec<f64>) = recoveries(query).into_iter().unzip();
+    let reading = match quantile::type7(&values, q) {
         None => blank.no_data("no failed deployment was recovered from in the window"),
         Some(value) => {
             let mut reading = blank.value(value, &all.iter().copied().collect()).with("members", ids(query, all.iter().copied()));

@@ -257,9 +257,9 @@ fn median_per_week(f: &Frequency<'_>) -> Reading {
     let releases = f.releases();
     let whole = span.weeks(f.query.settings.zone).into_iter().filter(|w| span.from <= w.from && w.to <= span.to);
     let of_week = |w: Window| sum(releases.iter().filter(|r| (millis(w.from)..millis(w.to)).contains(&r.at_ms)));
-    let mut weeks: Vec<f64> = whole.map(of_week).collect();
+    let weeks: Vec<f64> = whole.map(of_week).collect();
     let n = weeks.len() as u64;
-    match quantile::median(&mut weeks) {
+    match quantile::median(&weeks) {
         None => f.blank.without(Status::Insufficient, "no whole ISO week in the window"),
         Some(median) => {
             let mut reading = f.reading(median, releases.len() as u64).with("weeks", n as f64);

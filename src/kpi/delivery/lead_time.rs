@@ -76,10 +76,10 @@ fn reading(query: &Query<'_>, blank: Blank<'_>, value: impl Into<Datum>, of: &Ta
     while_in_progress(blank.value(value, of).with("excluded", odd(LEFT_OUT)).with("anomalies", odd(ANOMALIES)), query)
 }
 
-fn of_values(query: &Query<'_>, blank: Blank<'_>, quantile: fn(&mut [f64]) -> Option<f64>) -> Reading {
+fn of_values(query: &Query<'_>, blank: Blank<'_>, quantile: fn(&[f64]) -> Option<f64>) -> Reading {
     let (measure, unit) = unit_of_work(query);
-    let (mut values, tally) = members(query, measure).first_values(by_whom(query));
-    let Some(value) = quantile(&mut values) else { return none(blank).with("unit_of_work", unit) };
+    let (values, tally) = members(query, measure).first_values(by_whom(query));
+    let Some(value) = quantile(&values) else { return none(blank).with("unit_of_work", unit) };
     let mut reading = reading(query, blank, value, &tally).with("unit_of_work", unit);
     reading.rating = Some(bands::duration(value).1.into());
     reading
