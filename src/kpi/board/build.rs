@@ -1,6 +1,9 @@
 //! From facts and rows to a board. Pure; costs what the view is wide.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::Duration;
 
@@ -16,13 +19,7 @@ use crate::{
         value::{Reading, Scope},
         window::{Tz, Window},
     },
-    kpi::{
-        Query, Settings,
-        beside::{shared, shared_after},
-        cost, evaluate,
-        fact::Facts,
-        guard, objective, why,
-    },
+    kpi::{Query, Settings, beside::shared_after, cost, evaluate, fact::Facts, guard, objective, why},
     ledger::Derived,
 };
 
@@ -75,62 +72,59 @@ pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
-/// Make the board; `behind` reads the records behind it while the charts are begun. Each of the parts is shared among the
-/// cores.
+/// Make the board; `behind` reads the records behind it while its parts are begun, which are shared among the cores.
 ///
 /// # Errors
 /// Those of `behind`.
 pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) -> Result<Board, E> {
     let window = window(m.look, m.settings.as_of);
     let query = Query { facts: m.facts, scope: &m.look.scope, window, settings: m.settings, roster: m.roster };
-    let (behind, (series, series_before)) = charts(m, &query, behind);
-    let behind = behind?;
+    let earlier = earlier(&query);
+    let before = Query { window: window.before(), settings: &earlier, ..query };
     let (teams, services) = (teams(m, window), services(m, window));
-    Ok(Board { series, series_before, teams, services, ..numbers(m, &query, &behind) })
-}
-
-/// A series by headline, and that of the metric looked at in the window before.
-type Charts = (BTreeMap<&'static str, Series>, Option<Series>);
-
-/// What `first` gives, and the charts, that of the metric looked at finer.
-fn charts<F>(m: &Material<'_>, query: &Query<'_>, first: impl FnOnce() -> F) -> (F, Charts) {
-    let (catalogue, focus) = (&m.settings.catalogue, m.look.focus);
-    let [coarse, fine] = [false, true].map(|fine| buckets(m.look, m.settings.zone, query.window, fine));
-    let back = m.look.range.length();
-    let before: Vec<_> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
-    let headline = |k: &&Metric| k.facet_of.is_none() && fed(k.id, catalogue, m.seen) && Some(k.id) != focus;
-    let mut courses: Vec<_> = focus.into_iter().flat_map(|id| [(id, &before), (id, &fine)]).collect();
-    courses.extend(catalogue.all().filter(headline).map(|k| (k.id, &coarse)));
-    let (first, series) = shared_after(first, &courses, |(id, buckets)| Some((*id, over(id, query, buckets)?)));
-    let mut series = series.into_iter();
-    let before = focus.and_then(|_| series.next()?).map(|(_, s)| s).filter(|s| s.values.iter().any(Option::is_some));
-    (first, (series.flatten().collect(), before))
-}
-
-fn numbers(m: &Material<'_>, query: &Query<'_>, behind: &Behind) -> Board {
-    let window = query.window;
-    let earlier = earlier(query);
     let catalogue = &m.settings.catalogue;
-    let shown: Vec<_> = catalogue.all().filter(|k| wanted(k, m.look.focus)).map(|k| k.id).collect();
-    let lists = || {
-        let row = |r: &Record| rows::row(r, &behind.derived, m.look.focus, m.settings);
-        [&behind.incidents, &behind.deployments, &behind.focus].map(|list| list.iter().filter_map(row).collect::<Vec<Row>>())
+    // The longest first.
+    let numbers = catalogue.all().filter(|k| wanted(k, m.look.focus)).map(|k| Part::Number(k.id));
+    let lines = (0..teams.lines.len()).map(Part::Team).chain((0..services.lines.len()).map(Part::Service));
+    let parts: Vec<Part> = numbers.chain(courses(m, window)).chain(lines).collect();
+    let make = |part: &Part| match part {
+        Part::Number(id) => {
+            let reading = judged(id, &query, &earlier, m.care);
+            let driver = reading.as_ref().and_then(|r| driver(r, &query, &before));
+            let (readings, drivers) = (reading.map(|r| (*id, r)), driver.map(|d| (*id, d)));
+            Parts { readings: readings.into_iter().collect(), drivers: drivers.into_iter().collect(), ..Parts::default() }
+        }
+        Part::Course(id, buckets) => {
+            Parts { series: over(id, &query, buckets).map(|s| (*id, s)).into_iter().collect(), ..Parts::default() }
+        }
+        Part::Before(id, buckets) => Parts { series_before: over(id, &query, buckets), ..Parts::default() },
+        Part::Team(line) => Parts { teams: vec![teams.row(*line)], ..Parts::default() },
+        Part::Service(line) => Parts { services: vec![services.row(*line)], ..Parts::default() },
     };
-    let reading = |id: &&'static str| Some((*id, judged(id, query, &earlier, m.care)?));
-    let ([incidents, deployments, mut behind_focus], readings) = shared_after(lists, &shown, reading);
-    let mut readings: BTreeMap<_, _> = readings.into_iter().flatten().collect();
+    let lists = || {
+        let behind = behind()?;
+        let row = |r: &Record| rows::row(r, &behind.derived, m.look.focus, m.settings);
+        let lists = [&behind.incidents, &behind.deployments, &behind.focus].map(|list| list.iter().filter_map(row).collect::<Vec<Row>>());
+        Ok((lists, behind.focus_total))
+    };
+    let (lists, made) = shared_after(lists, &parts, make);
+    let ([incidents, deployments, mut rows], rows_total) = lists?;
+    let Parts { mut readings, mut drivers, series, series_before, mut teams, mut services } =
+        made.into_iter().fold(Parts::default(), Parts::and);
     guard::together(readings.values_mut());
-    let before = Query { window: window.before(), settings: &earlier, ..*query };
-    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, query, &before));
-    let drivers = drivers(&readings, query, &before);
+    drivers.retain(|id, _| readings.get(id).is_some_and(|r| r.change_is_real == Some(true)));
+    for lines in [&mut teams, &mut services] {
+        guard::together(lines.iter_mut().flat_map(|r| r.readings.values_mut()));
+    }
+    let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
     let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
     open.sort_by_key(|r| r.at);
-    if behind_focus.is_empty()
+    if rows.is_empty()
         && let Some(focus) = m.look.focus
     {
-        behind_focus = rows::of_buckets(focus, query);
+        rows = rows::of_buckets(focus, &query);
     }
-    Board {
+    Ok(Board {
         look: m.look.clone(),
         org: m.org.to_owned(),
         zone: m.settings.zone,
@@ -139,37 +133,80 @@ fn numbers(m: &Material<'_>, query: &Query<'_>, behind: &Behind) -> Board {
         window,
         readings,
         unfed: catalogue.all().filter(|k| !fed(k.id, catalogue, m.seen)).map(|k| k.id).collect(),
-        series: BTreeMap::new(),
-        series_before: None,
-        teams: Vec::new(),
-        services: Vec::new(),
+        series,
+        series_before: series_before.filter(|s| s.values.iter().any(Option::is_some)),
+        teams,
+        services,
         markers: markers(&deployments, &incidents, m.facts, window),
         open_incidents: open,
         incidents: incidents.into_iter().filter(|r| window.contains(r.at) || r.tags.iter().any(|t| t == "open")).collect(),
         deployments,
-        rows_total: behind.focus_total.max(behind_focus.len() as u64),
-        rows: behind_focus,
+        rows_total: rows_total.max(rows.len() as u64),
+        rows,
         why,
         drivers,
         care: m.care.clone(),
-        objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, query) } else { Vec::new() },
+        objectives: if m.look.scope == Scope::Org { objective::states(m.objectives, &query) } else { Vec::new() },
         flags: Vec::new(),
         slos: Vec::new(),
         room: None,
         records: m.records,
         catalogue: catalogue.clone(),
+    })
+}
+
+/// What of a board can be made apart from all else.
+enum Part {
+    /// A metric's reading, and who accounts for most of its change.
+    Number(&'static str),
+    /// A metric's chart.
+    Course(&'static str, Arc<[Window]>),
+    /// The same over the window before.
+    Before(&'static str, Arc<[Window]>),
+    /// A line of the table of teams.
+    Team(usize),
+    /// A line of the table of services.
+    Service(usize),
+}
+
+/// Parts that are made, each where it belongs.
+#[derive(Default)]
+struct Parts {
+    readings: BTreeMap<&'static str, Reading>,
+    drivers: BTreeMap<&'static str, Driver>,
+    series: BTreeMap<&'static str, Series>,
+    series_before: Option<Series>,
+    teams: Vec<GroupRow>,
+    services: Vec<GroupRow>,
+}
+
+impl Parts {
+    fn and(mut self, more: Self) -> Self {
+        self.readings.extend(more.readings);
+        self.drivers.extend(more.drivers);
+        self.series.extend(more.series);
+        self.series_before = self.series_before.or(more.series_before);
+        self.teams.extend(more.teams);
+        self.services.extend(more.services);
+        self
     }
 }
 
-/// Who accounts for most of each headline's change, where the change is real.
-fn drivers(readings: &BTreeMap<&'static str, Reading>, now: &Query<'_>, before: &Query<'_>) -> BTreeMap<&'static str, Driver> {
-    let headline = |id: &str| metric::find(id).is_some_and(|k| k.facet_of.is_none());
-    let moved: Vec<_> = readings.iter().filter(|(id, r)| r.change_is_real == Some(true) && headline(id)).map(|(id, _)| *id).collect();
-    let driver = |id: &&'static str| {
-        let (by, part, share) = why::biggest(id, now, before)?;
-        Some((*id, Driver { by, name: part.name, contribution: part.contribution, share }))
-    };
-    shared(&moved, driver).into_iter().flatten().collect()
+/// A chart for each headline that is fed; for the metric looked at a finer one, and one of the window before.
+fn courses<'a>(m: &Material<'a>, window: Window) -> impl Iterator<Item = Part> + use<'a> {
+    let (catalogue, focus, back, seen) = (&m.settings.catalogue, m.look.focus, m.look.range.length(), m.seen);
+    let [coarse, fine]: [Arc<[Window]>; 2] = [false, true].map(|fine| buckets(m.look, m.settings.zone, window, fine).into());
+    let before: Arc<[Window]> = fine.iter().map(|w| Window::new(w.from - back, w.to - back)).collect();
+    let headline = move |k: &&Metric| k.facet_of.is_none() && fed(k.id, catalogue, seen) && Some(k.id) != focus;
+    let looked_at = focus.into_iter().flat_map(move |id| [Part::Before(id, Arc::clone(&before)), Part::Course(id, Arc::clone(&fine))]);
+    looked_at.chain(catalogue.all().filter(headline).map(move |k| Part::Course(k.id, Arc::clone(&coarse))))
+}
+
+/// Who accounts for most of a headline's change, where the change is real.
+fn driver(reading: &Reading, now: &Query<'_>, before: &Query<'_>) -> Option<Driver> {
+    let headline = metric::find(reading.metric).filter(|k| k.facet_of.is_none() && reading.change_is_real == Some(true))?;
+    let (by, part, share) = why::biggest(headline.id, now, before)?;
+    Some(Driver { by, name: part.name, contribution: part.contribution, share })
 }
 
 /// Facets cost as much as headlines; those of delivery, with many facts, only when their page is open.
@@ -340,7 +377,7 @@ fn over(id: &'static str, query: &Query<'_>, buckets: &[Window]) -> Option<Serie
     Some(Series { buckets: buckets.to_vec(), values, last_is_partial })
 }
 
-fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
+fn teams<'a>(m: &'a Material<'a>, window: Window) -> Table<'a> {
     let owners = m.facts.teams();
     let mut names: Vec<String> = m.roster.teams.iter().map(|t| t.name.clone()).collect();
     for name in &owners {
@@ -352,18 +389,13 @@ fn teams(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
         names.push(UNATTRIBUTED.to_owned());
     }
     let family = family(m);
-    let split = m.facts.by_team(m.roster);
-    let groups = Groups::new(m, window, |_| true);
     names.retain(|n| family.as_ref().is_none_or(|f| f.contains(&n.as_str())));
-    let row =
-        |name: &String| GroupRow { readings: groups.readings(split.get(name), &Scope::Team(name.clone())), name: name.clone(), team: None };
-    let mut rows = shared(&names, row);
-    guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
-    rows
+    let lines = names.into_iter().map(|name| Line { scope: Scope::Team(name.clone()), name, team: None }).collect();
+    Table { lines, split: m.facts.by_team(m.roster), groups: Groups::new(m, window, |_| true) }
 }
 
 /// Services are listed on the pages of a team, a service and a metric; on the last with that metric only.
-fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
+fn services<'a>(m: &'a Material<'a>, window: Window) -> Table<'a> {
     let family = family(m);
     let whole = m.look.scope == Scope::Org;
     let split = if whole && m.look.focus.is_none() { BTreeMap::new() } else { m.facts.by_service() };
@@ -372,19 +404,33 @@ fn services(m: &Material<'_>, window: Window) -> Vec<GroupRow> {
         let configured = m.roster.services.get(name).and_then(|s| s.owner.clone());
         (name, configured.or_else(|| split.get(name).and_then(Facts::main_team).map(|t| t.to_string())))
     });
-    let listed: Vec<_> = owned
+    let lines = owned
         .filter(|(_, owner)| family.as_ref().is_none_or(|f| owner.as_deref().is_some_and(|o| f.contains(&o))))
         .filter(|(name, _)| !matches!(&m.look.scope, Scope::Service(s) if s != *name))
         .take(MOST_ROWS)
+        .map(|(name, team)| Line { scope: Scope::Service(name.clone()), name: name.clone(), team })
         .collect();
-    let row = |(name, owner): &(&String, Option<String>)| GroupRow {
-        readings: groups.readings(split.get(*name), &Scope::Service((*name).clone())),
-        name: (*name).clone(),
-        team: owner.clone(),
-    };
-    let mut rows = shared(&listed, row);
-    guard::together(rows.iter_mut().flat_map(|r| r.readings.values_mut()));
-    rows
+    Table { lines, split, groups }
+}
+
+/// A table of teams or services before its numbers.
+struct Table<'a> {
+    lines: Vec<Line>,
+    split: BTreeMap<String, Facts>,
+    groups: Groups<'a>,
+}
+
+struct Line {
+    name: String,
+    team: Option<String>,
+    scope: Scope,
+}
+
+impl Table<'_> {
+    fn row(&self, line: usize) -> GroupRow {
+        let Line { name, team, scope } = &self.lines[line];
+        GroupRow { readings: self.groups.readings(self.split.get(name), scope), name: name.clone(), team: team.clone() }
+    }
 }
 
 /// The looked-at team and those below it.
