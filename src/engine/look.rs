@@ -23,7 +23,7 @@ use crate::{
         Query, Settings,
         board::{
             Board, Look,
-            build::{Behind, MOST_ROWS, Material, build, window},
+            build::{Behind, MOST_ROWS, Material, build, edges, window},
         },
         business::Suppressed,
         cost,
@@ -172,7 +172,8 @@ pub fn load(reader: &Reader, config: &Config, look: &Look, now: Time) -> Result<
     if !config.objectives.is_empty() && look.scope == Scope::Org {
         from = from.min(as_of - Duration::days(28));
     }
-    let facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
+    let mut facts = facts(reader, &settings, &roster, Window::new(from, span.to), wanted)?;
+    facts.events.note(edges(look, settings.zone, as_of));
     let open = look.slo.as_deref().map_or(slos::Open::None, slos::Open::One);
     let evaluated = slos::states(reader, config, &roster, &settings, now, &look.scope, open)?;
     let material = Material {

@@ -6,6 +6,7 @@ pub mod build;
 pub mod rows;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -139,7 +140,7 @@ pub struct Row {
     /// Short words: `failed`, `rollback`, `open`, `assumed`, `sev1`, …
     pub tags: Vec<String>,
     /// Everything known, in reading order: name and text; includes how it was linked, classified and attributed.
-    pub details: Vec<(String, String)>,
+    pub details: Vec<(Cow<'static, str>, String)>,
     /// Keys of related rows (a deployment's changes, an incident's deployment).
     pub related: Vec<String>,
     /// Where a person can look at it.

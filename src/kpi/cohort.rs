@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Query,
-    fact::{EventRef, Measure, Track, flag},
+    fact::{EventRef, Measure, Places, Track, flag},
     scope::Whose,
 };
 use crate::domain::{
@@ -52,17 +52,17 @@ struct Stretch<'a> {
 impl<'a> Members<'a> {
     /// Those whose moment lies in `span`.
     pub fn within(query: &Query<'a>, measure: Measure, span: Window) -> Self {
-        Self::of_tracks(query, query.facts.events.of(measure), span)
+        Self::of_tracks(query, query.facts.events.of(measure), query.facts.events.places(measure, span))
     }
 
-    /// Those of these tracks.
-    pub fn of_tracks(query: &Query<'a>, tracks: &'a [Arc<Track>], span: Window) -> Self {
+    /// Those of these tracks that lie at these places.
+    pub fn of_tracks(query: &Query<'a>, tracks: &'a [Arc<Track>], places: Places<'_>) -> Self {
         let whose = Whose::of(query);
         let mut stretches = Vec::with_capacity(tracks.len());
-        for track in tracks.iter().filter(|_| span.from < span.to) {
+        for (at, track) in tracks.iter().enumerate() {
             let weight = whose.track(track);
             if weight > 0.0 {
-                let span = track.within(span);
+                let span = places.of(at, track);
                 if !span.is_empty() {
                     stretches.push(Stretch { track, span, weight });
                 }
@@ -307,8 +307,9 @@ impl Observed {
         let seen = seen_window(query);
         let sources: Vec<&Record> = query.facts.records.iter().map(AsRef::as_ref).filter(|r| feeds(r, kind)).collect();
         let known = sources.iter().filter_map(|r| watched(r)).collect::<Vec<_>>();
-        let tracks = query.facts.events.of(measure).iter();
-        let mut firsts = tracks.filter_map(|track| track.first_within(seen)).map(from_millis);
+        let (tracks, places) = (query.facts.events.of(measure), query.facts.events.places(measure, seen));
+        let first = |(at, track): (usize, &Arc<Track>)| places.of(at, track).next().map(|first| track.event(first).at());
+        let mut firsts = tracks.iter().enumerate().filter_map(first);
         let (span, alive) = if known.is_empty() {
             (seen, firsts.next().is_some())
         } else {

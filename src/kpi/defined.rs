@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{
     Query,
     cohort::{Member, Members, seen_window, while_in_progress},
-    fact::{Bucket, Histogram},
+    fact::{Bucket, Histogram, Places},
     scope::Whose,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub fn values(id: &str, query: &Query<'_>) -> Vec<f64> {
 /// The scope's points of the window.
 pub(super) fn members<'a>(id: &str, query: &Query<'a>) -> Members<'a> {
     let tracks = query.facts.defined.get(id).map_or(&[][..], Vec::as_slice);
-    Members::of_tracks(query, tracks, seen_window(query))
+    Members::of_tracks(query, tracks, Places::unknown(seen_window(query)))
 }
 
 fn first(member: &Member<'_>) -> Option<f64> {

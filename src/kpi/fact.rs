@@ -21,7 +21,7 @@ use std::{
 pub use self::{
     derived::from_derived,
     dims::{Dims, OWN, SIZES, size_class},
-    track::{EventRef, Events, Track, tracks},
+    track::{EventRef, Events, Places, Track, tracks},
 };
 use super::business::Suppressed;
 use crate::domain::{Decimal, Time, record::Record, window::Window};

@@ -358,18 +358,14 @@ impl<'a> View<'a> {
     }
 
     /// The longest stretches of `span` whose events have one list of owners each.
-    pub(super) fn stretches(&self, span: Range<usize>) -> Vec<Range<usize>> {
-        if self.owner.same {
-            return vec![span];
-        }
-        let mut out: Vec<Range<usize>> = Vec::new();
-        for i in span {
-            match out.last_mut() {
-                Some(last) if self.owner(last.start) == self.owner(i) => last.end = i + 1,
-                _ => out.push(i..i + 1),
-            }
-        }
-        out
+    pub(super) fn stretches(&self, span: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut from = span.start;
+        std::iter::from_fn(move || {
+            let first = (from < span.end).then_some(from)?;
+            let changes = |i: &usize| self.owner(*i) != self.owner(first);
+            from = if self.owner.same { span.end } else { (first..span.end).find(changes).unwrap_or(span.end) };
+            Some(first..from)
+        })
     }
 
     pub(super) fn flags(&self, i: usize) -> u16 {

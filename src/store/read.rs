@@ -109,18 +109,15 @@ fn tracks(
 }
 
 /// The facts of a chunk that a window holds; of measures that carry, also those that still matter in it.
-fn found(view: &View<'_>, span: i64, measure: Measure, window: Window) -> Vec<Range<usize>> {
+fn found(view: &View<'_>, span: i64, measure: Measure, window: Window) -> impl Iterator<Item = Range<usize>> {
     let (from, start) = (millis(window.from), span * chunk::SPAN_MS);
     let (first, end) = (view.first_at(from - start), view.first_at(millis(window.to) - start));
-    let inside = first..end.max(first);
-    if !carries(measure) {
-        return vec![inside];
-    }
-    let matters = |i: &usize| {
+    let matters = move |i: &usize| {
         let at = start + i64::from(view.offset(*i));
         derive::matters_until(measure as i64, at, view.first_value(*i)) > from
     };
-    (0..first.min(end)).filter(matters).map(|i| i..i + 1).chain([inside]).collect()
+    let before = if carries(measure) { first.min(end) } else { 0 };
+    (0..before).filter(matters).map(|i| i..i + 1).chain(std::iter::once(first..end.max(first)))
 }
 
 /// Which of a chunk's lists of owners name one of these teams (none: anybody).
@@ -142,7 +139,7 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         // An incident of several services has a fact in the chunk of each.
         chunks(conn, Measure::Incident, window, None, true, |packed| {
             let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
-            let rows = found(&view, packed.span, Measure::Incident, window).into_iter().flatten().map(|i| view.row(i));
+            let rows = found(&view, packed.span, Measure::Incident, window).flatten().map(|i| view.row(i));
             if packed.place == place {
                 mine.extend(rows);
             } else {
@@ -163,7 +160,7 @@ fn foreign(conn: &Connection, names: &Names, query: &RowQuery, page: &[(i64, Pla
         chunks(conn, measure, window, None, true, |packed| {
             let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
             let theirs = theirs(&view, &query.teams);
-            let others = found(&view, packed.span, measure, window).into_iter().flatten();
+            let others = found(&view, packed.span, measure, window).flatten();
             out.extend(others.filter(|i| theirs.get(view.owner(*i)) == Some(&false)).map(|i| view.row(i)));
             Ok(())
         })?;
@@ -180,7 +177,7 @@ pub(super) fn newest(conn: &Connection, names: &Names, query: &NewestQuery<'_>) 
         let view = View::new(packed.body, packed.rest, &mut interned, false).ok_or_else(|| damaged("fact chunk"))?;
         let wanted = theirs(&view, query.teams);
         let is_mine = |i: &usize| wanted.get(view.owner(*i)) == Some(&true) && view.flags(*i) & query.flag == query.flag;
-        let mine = found(&view, packed.span, query.measure, query.window).into_iter().flatten().filter(is_mine);
+        let mine = found(&view, packed.span, query.measure, query.window).flatten().filter(is_mine);
         let before = rows.len();
         rows.extend(mine.map(|i| (packed.span * chunk::SPAN_MS + i64::from(view.offset(i)), view.row(i))));
         total += (rows.len() - before) as u64;

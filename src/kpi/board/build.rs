@@ -10,6 +10,7 @@ use chrono::Duration;
 use super::{Board, Driver, GroupRow, Look, Marker, MarkerKind, Row, Series, rows};
 use crate::{
     domain::{
+        Time,
         care::Care,
         defined::Catalogue,
         metric::{self, Metric, Quarter},
@@ -68,7 +69,7 @@ pub struct Material<'a> {
 
 /// The span a look covers.
 #[must_use]
-pub fn window(look: &Look, as_of: crate::domain::Time) -> Window {
+pub fn window(look: &Look, as_of: Time) -> Window {
     Window::ending(as_of, look.range.length())
 }
 
@@ -190,6 +191,15 @@ impl Parts {
         self.services.extend(more.services);
         self
     }
+}
+
+/// The instants that most of a board's windows begin or end at.
+#[must_use]
+pub fn edges(look: &Look, zone: Tz, as_of: Time) -> Vec<Time> {
+    let window = window(look, as_of);
+    let buckets = buckets(look, zone, window, false);
+    let all = buckets.iter().chain([&window]).flat_map(|w| [w.from, w.to.min(as_of)]);
+    all.chain([window.before().from, Time::MIN_UTC]).collect()
 }
 
 /// A chart for each headline that is fed; for the metric looked at a finer one, and one of the window before.

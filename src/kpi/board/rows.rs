@@ -2,6 +2,8 @@
 
 mod figures;
 
+use std::borrow::Cow;
+
 use chrono::{Datelike, Duration, Timelike};
 
 use super::Row;
@@ -28,12 +30,12 @@ pub fn row(record: &Record, derived: &Derived, focus: Option<&str>, settings: &S
         title: record.id.clone(),
         value: None,
         tags: Vec::new(),
-        details: Vec::new(),
+        details: Vec::with_capacity(12),
         related: Vec::new(),
         url: record.url.clone(),
         key,
     };
-    row.say("when", &stamp(at, settings));
+    row.say("when", stamp(at, settings));
     match &record.body {
         Body::Deployment(d) => deployment(&mut row, record, d, derived, focus, settings),
         Body::Change(c) => change(&mut row, record, c, derived, settings),
@@ -59,16 +61,17 @@ pub fn row(record: &Record, derived: &Derived, focus: Option<&str>, settings: &S
         }
     }
     for (name, value) in &record.labels {
-        row.say(name, value);
+        row.say(name.clone(), value);
     }
-    row.say("record", &row.key.clone());
+    row.say("record", row.key.clone());
     Some(row)
 }
 
 impl Row {
-    fn say(&mut self, name: &str, value: &str) {
+    fn say(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let value = value.into();
         if !value.is_empty() {
-            self.details.push((name.to_owned(), value.to_owned()));
+            self.details.push((name.into(), value));
         }
     }
 
@@ -93,10 +96,10 @@ fn attribution(row: &mut Row, record: &Record, derived: &Derived) {
             .collect::<Vec<_>>()
             .join(", ");
         let team = row.team.clone();
-        row.say("team", &format!("{team} (by {})", a.rule));
+        row.say("team", format!("{team} (by {})", a.rule));
     } else if let Some(team) = &record.team {
         row.team.clone_from(team);
-        row.say("team", &format!("{team} (explicit)"));
+        row.say("team", format!("{team} (explicit)"));
     }
     if let Some(service) = &record.service {
         row.say("service", service);
@@ -117,7 +120,7 @@ fn deployment(row: &mut Row, record: &Record, d: &Deployment, derived: &Derived,
     }
     for (name, at) in [("created", d.created_at), ("started", d.started_at), ("finished", d.finished_at)] {
         if let Some(at) = at {
-            row.say(name, &stamp(at, settings));
+            row.say(name, stamp(at, settings));
         }
     }
     if let Some(sha) = &d.sha {
@@ -144,7 +147,7 @@ fn deployment(row: &mut Row, record: &Record, d: &Deployment, derived: &Derived,
             row.say("because", reason);
         }
         if let (Some(from), Some(to)) = (class.recovery_from, class.recovered_at) {
-            row.say("recovered", &format!("{} after {}", stamp(to, settings), span(to - from)));
+            row.say("recovered", format!("{} after {}", stamp(to, settings), span(to - from)));
             if focus.is_some_and(|f| f.starts_with("failed_deployment_recovery_time")) {
                 row.seconds(seconds(to - from));
             }
@@ -152,11 +155,11 @@ fn deployment(row: &mut Row, record: &Record, d: &Deployment, derived: &Derived,
     }
     let links: Vec<_> = derived.links.iter().filter(|l| l.deployment == row.key).collect();
     for link in links {
-        row.say("incident", &format!("{} ({}, {} after)", link.incident, link.how.replace('_', " "), span_s(link.lag_s)));
+        row.say("incident", format!("{} ({}, {} after)", link.incident, link.how.replace('_', " "), span_s(link.lag_s)));
         row.related.push(link.incident.clone());
     }
     if let Some(changes) = derived.ships.get(&row.key) {
-        row.say("ships", &format!("{} change{}", changes.len(), if changes.len() == 1 { "" } else { "s" }));
+        row.say("ships", format!("{} change{}", changes.len(), if changes.len() == 1 { "" } else { "s" }));
         row.related.extend(changes.iter().cloned());
     }
 }
@@ -186,23 +189,23 @@ fn change(row: &mut Row, record: &Record, c: &Change, derived: &Derived, setting
         ("merged", c.merged_at),
     ] {
         if let Some(at) = at {
-            row.say(name, &stamp(at, settings));
+            row.say(name, stamp(at, settings));
         }
     }
     if let Some(s) = derived.shipments.iter().find(|s| s.change == row.key) {
-        row.say("in production", &stamp(s.at, settings));
+        row.say("in production", stamp(s.at, settings));
         row.at = s.at;
         row.related.push(s.deployment.clone());
         if let Some(lead) = s.lead_time_s {
             row.seconds(lead);
-            row.say("lead time", &span_s(lead));
+            row.say("lead time", span_s(lead));
             let stages: Vec<_> =
                 LEAD_STAGES.iter().zip(s.stages_s).map(|(name, s)| format!("{} {}", name.replace('_', " "), span_s(s))).collect();
-            row.say("stages", &stages.join(" · "));
+            row.say("stages", stages.join(" · "));
         }
         if let Some(why) = s.left_out {
             row.tag("left out");
-            row.say("left out of lead time", &why.replace('_', " "));
+            row.say("left out of lead time", why.replace('_', " "));
         }
         if s.unreviewed {
             row.tag("unreviewed");
@@ -215,15 +218,15 @@ fn change(row: &mut Row, record: &Record, c: &Change, derived: &Derived, setting
         row.say("commit", sha);
     }
     if !c.commits.is_empty() {
-        row.say("commits", &c.commits.len().to_string());
+        row.say("commits", c.commits.len().to_string());
     }
     if let (Some(a), Some(d)) = (c.additions, c.deletions) {
-        row.say("lines", &format!("+{a} -{d}"));
+        row.say("lines", format!("+{a} -{d}"));
     }
     if !c.paths.is_empty() {
         let more = c.paths.len().saturating_sub(8);
         let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        row.say("paths", &format!("{}{tail}", c.paths.iter().take(8).cloned().collect::<Vec<_>>().join(", ")));
+        row.say("paths", format!("{}{tail}", c.paths.iter().take(8).cloned().collect::<Vec<_>>().join(", ")));
     }
     if let Some(what) = &c.reverts {
         row.say("reverts", what);
@@ -248,7 +251,7 @@ fn incident(row: &mut Row, i: &Incident, derived: &Derived, settings: &Settings)
         ("resolved", i.resolved_at),
     ] {
         if let Some(at) = at {
-            row.say(name, &stamp(at, settings));
+            row.say(name, stamp(at, settings));
         }
     }
     let end = i.mitigated_at.or(i.resolved_at).or(i.closed_at).filter(|t| *t <= settings.as_of);
@@ -267,10 +270,10 @@ fn incident(row: &mut Row, i: &Incident, derived: &Derived, settings: &Settings)
         row.say("cause", cause);
     }
     if let Some(impact) = i.availability_impact {
-        row.say("availability impact", &format!("{:.0} %", impact * 100.0));
+        row.say("availability impact", format!("{:.0} %", impact * 100.0));
     }
     if let Some(link) = derived.links.iter().find(|l| l.incident == row.key) {
-        row.say("deployment", &format!("{} ({}, {} before)", link.deployment, link.how.replace('_', " "), span_s(link.lag_s)));
+        row.say("deployment", format!("{} ({}, {} before)", link.deployment, link.how.replace('_', " "), span_s(link.lag_s)));
         row.related.push(link.deployment.clone());
     } else if derived.unlinked.contains(&row.key) {
         row.tag("unlinked");
@@ -286,10 +289,10 @@ fn cost_line(row: &mut Row, c: &CostLine, settings: &Settings) {
     let currency = c.billing_currency.clone().unwrap_or_else(|| settings.currency.clone());
     if let Some(effective) = c.effective_cost {
         row.value = Some((Datum::Money(effective), currency.clone()));
-        row.say("effective", &format!("{effective} {currency}"));
+        row.say("effective", format!("{effective} {currency}"));
     }
     if let Some(billed) = c.billed_cost {
-        row.say("billed", &format!("{billed} {currency}"));
+        row.say("billed", format!("{billed} {currency}"));
     }
     for (name, text) in [
         ("category", &c.charge_category),
@@ -305,10 +308,10 @@ fn cost_line(row: &mut Row, c: &CostLine, settings: &Settings) {
         }
     }
     if let (Some(from), Some(to)) = (c.charge_period_start, c.charge_period_end) {
-        row.say("charged for", &format!("{} to {}", stamp(from, settings), stamp(to, settings)));
+        row.say("charged for", format!("{} to {}", stamp(from, settings), stamp(to, settings)));
     }
     for (k, v) in &c.tags {
-        row.say(&format!("tag {k}"), v);
+        row.say(format!("tag {k}"), v);
     }
     if c.estimated {
         row.tag("estimated");
@@ -324,12 +327,12 @@ fn quality(row: &mut Row, q: &Quality) {
     }
     for (name, part, whole) in [("lines", q.covered_lines, q.lines_to_cover), ("conditions", q.covered_conditions, q.conditions_to_cover)] {
         if let (Some(part), Some(whole)) = (part, whole) {
-            row.say(name, &format!("{part} of {whole} covered"));
+            row.say(name, format!("{part} of {whole} covered"));
         }
     }
     for (name, number) in [("lines of code", q.ncloc), ("remediation minutes", q.remediation_min)] {
         if let Some(number) = number {
-            row.say(name, &number.to_string());
+            row.say(name, number.to_string());
         }
     }
     for (name, text) in [("tool", &q.tool), ("branch", &q.branch), ("commit", &q.sha), ("rule set", &q.ruleset_version)] {
@@ -338,7 +341,7 @@ fn quality(row: &mut Row, q: &Quality) {
         }
     }
     for (severity, count) in &q.issues {
-        row.say(&format!("findings {severity}"), &count.to_string());
+        row.say(format!("findings {severity}"), count.to_string());
     }
 }
 
@@ -355,7 +358,7 @@ fn test_run(row: &mut Row, t: &TestRun) {
         row.tag("flaky");
     }
     for (name, count) in [("tests", t.tests), ("failed", t.failed), ("errors", t.errored), ("skipped", t.skipped), ("flaky", t.flaky)] {
-        row.say(name, &count.to_string());
+        row.say(name, count.to_string());
     }
 }
 
@@ -400,12 +403,12 @@ pub fn of_buckets(focus: &str, query: &Query<'_>) -> Vec<Row> {
                 related: Vec::new(),
                 url: None,
             };
-            row.say("points", &reading.n.to_string());
+            row.say("points", reading.n.to_string());
             if let Some(reason) = &reading.reason {
                 row.say("note", reason);
             }
             if let Some(coverage) = reading.coverage {
-                row.say("observed", &format!("{:.1} % of the window", coverage * 100.0));
+                row.say("observed", format!("{:.1} % of the window", coverage * 100.0));
             }
             Some(row)
         })

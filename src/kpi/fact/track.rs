@@ -73,14 +73,7 @@ impl Track {
         from..self.first_at(millis(window.to)).max(from)
     }
 
-    /// When the first fact of a window happened, in milliseconds since the epoch.
-    #[must_use]
-    pub fn first_within(&self, window: Window) -> Option<i64> {
-        self.at.get(self.first_at(millis(window.from))).copied().filter(|at| *at < millis(window.to))
-    }
-
-    /// Asked for each bucket of each chart: facts come about evenly, so that a guess and a few steps from it are quicker than
-    /// a bisection of everything.
+    /// Facts come about evenly, so that a guess and a few steps from it are quicker than a bisection of everything.
     fn first_at(&self, ms: i64) -> usize {
         let (Some(&first), Some(&last)) = (self.at.first(), self.at.last()) else { return 0 };
         if ms <= first || ms > last {
@@ -270,6 +263,32 @@ impl<'a> EventRef<'a> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Events {
     tracks: BTreeMap<Measure, Vec<Arc<Track>>>,
+    /// Instants that many windows begin or end at, in order, as milliseconds since the epoch.
+    edges: Vec<i64>,
+    /// Where they lie in each track: for each edge a row of as many places as the measure has tracks.
+    places: BTreeMap<Measure, Vec<u32>>,
+}
+
+/// Where a window lies in tracks of one measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    window: Window,
+    known: Option<(&'a [u32], &'a [u32])>,
+}
+
+impl Places<'_> {
+    /// To be looked for in each track.
+    #[must_use]
+    pub fn unknown(window: Window) -> Self {
+        Self { window, known: None }
+    }
+
+    /// In the track that is the `at`-th of its measure.
+    #[must_use]
+    pub fn of(&self, at: usize, track: &Track) -> Range<usize> {
+        let place = |row: &[u32]| row.get(at).map_or(0, |place| *place as usize);
+        self.known.map_or_else(|| track.within(self.window), |(from, to)| place(from)..place(to).max(place(from)))
+    }
 }
 
 impl Events {
@@ -277,6 +296,36 @@ impl Events {
     #[must_use]
     pub fn of(&self, measure: Measure) -> &[Arc<Track>] {
         self.tracks.get(&measure).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where a window lies in the tracks of a measure.
+    #[must_use]
+    pub fn places(&self, measure: Measure, window: Window) -> Places<'_> {
+        let (n, places) = (self.of(measure).len(), self.places.get(&measure));
+        let row = |at: Time| {
+            let edge = self.edges.binary_search(&millis(at)).ok()?;
+            places?.get(edge * n..(edge + 1) * n)
+        };
+        Places { window, known: row(window.from).zip(row(window.to)) }
+    }
+
+    /// Note where these instants lie in every track. A board asks for its buckets again and again, and finding one in hundreds
+    /// of tracks takes longer than most formulas.
+    pub fn note(&mut self, edges: impl IntoIterator<Item = Time>) {
+        self.edges = edges.into_iter().map(millis).collect();
+        self.edges.sort_unstable();
+        self.edges.dedup();
+        for (measure, tracks) in &self.tracks {
+            let mut places = vec![0; self.edges.len() * tracks.len()];
+            for (at, track) in tracks.iter().enumerate() {
+                let mut before = 0;
+                for (edge, ms) in self.edges.iter().enumerate() {
+                    before += track.at[before..].partition_point(|at| at < ms);
+                    places[edge * tracks.len() + at] = u32::try_from(before).unwrap_or(u32::MAX);
+                }
+            }
+            self.places.insert(*measure, places);
+        }
     }
 
     /// Every track with its measure.
@@ -287,6 +336,7 @@ impl Events {
     /// Put a track in; one without facts is left out.
     pub fn add(&mut self, measure: Measure, track: Arc<Track>) {
         if !track.is_empty() {
+            self.places.remove(&measure);
             self.tracks.entry(measure).or_default().push(track);
         }
     }
@@ -369,6 +419,13 @@ mod tests {
             let window = Window::new(from_millis(from), from_millis(from + length));
             let inside: usize = events.of(Measure::Deployment).iter().map(|t| t.within(window).len()).sum();
             prop_assert_eq!(inside, list.iter().filter(|e| window.contains(e.at)).count());
+            let searched: Vec<_> = events.all().map(|(_, track)| track.within(window)).collect();
+            for noted in [vec![], vec![window.from], vec![window.to, window.from, window.to, from_millis(from + 3)]] {
+                events.note(noted);
+                let places = events.places(Measure::Deployment, window);
+                let found: Vec<_> = events.all().enumerate().map(|(at, (_, track))| places.of(at, track)).collect();
+                prop_assert_eq!(&found, &searched);
+            }
             for (_, track) in events.all() {
                 prop_assert!(track.at.is_sorted());
             }

@@ -20,17 +20,17 @@ pub(super) fn work_item(row: &mut Row, w: &WorkItem, settings: &Settings) {
     });
     for (name, at) in [("created", w.created_at), ("started", w.started_at), ("done", w.done_at), ("released", w.released_at)] {
         if let Some(at) = at {
-            row.say(name, &stamp(at, settings));
+            row.say(name, stamp(at, settings));
         }
     }
     if let (Some(from), Some(to)) = (w.created_at, w.released_at.filter(|t| *t <= settings.as_of)) {
         row.seconds(seconds(to - from));
-        row.say("idea to release", &span_s(seconds(to - from)));
+        row.say("idea to release", span_s(seconds(to - from)));
     }
     number(row, "points", w.points);
     number(row, "hours", w.effort_h);
     row.say("iteration", w.iteration.as_deref().unwrap_or_default());
-    row.say("changes", &w.change_ids.join(", "));
+    row.say("changes", w.change_ids.join(", "));
 }
 
 pub(super) fn customers(row: &mut Row, c: &Customers) {
@@ -39,7 +39,7 @@ pub(super) fn customers(row: &mut Row, c: &Customers) {
         number(row, name, count);
     }
     for (name, amount) in [("recurring revenue at the start", c.mrr), ("of it lost", c.mrr_lost)] {
-        row.say(name, &amount.map(|a| a.to_string()).unwrap_or_default());
+        row.say(name, amount.map(|a| a.to_string()).unwrap_or_default());
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn finance(row: &mut Row, f: &Finance, settings: &Settings) {
     ] {
         if let Some(amount) = amount {
             row.value.get_or_insert((Datum::Money(amount), currency.to_owned()));
-            row.say(name, &format!("{amount} {currency}"));
+            row.say(name, format!("{amount} {currency}"));
         }
     }
     number(row, "gross margin", f.gross_margin);
@@ -98,10 +98,10 @@ pub(super) fn finance(row: &mut Row, f: &Finance, settings: &Settings) {
     number(row, "horizon, months", f.horizon_months);
     row.say("technology cost holds", f.tech_cost_scope.as_deref().unwrap_or_default());
     if let Some(at) = f.launched_at {
-        row.say("launched", &stamp(at, settings));
+        row.say("launched", stamp(at, settings));
     }
 }
 
-fn number(row: &mut Row, name: &str, number: Option<f64>) {
-    row.say(name, &number.map(|n| n.to_string()).unwrap_or_default());
+fn number(row: &mut Row, name: &'static str, number: Option<f64>) {
+    row.say(name, number.map(|n| n.to_string()).unwrap_or_default());
 }
