@@ -127,7 +127,8 @@ pub fn facts(reader: &Reader, settings: &Settings, roster: &Roster, span: Window
         facts.buckets.extend(apart.into_iter().map(|b| Bucket { metric: labelled(&b.metric).into(), ..b }));
     }
     facts.defined = points::load(reader, &settings.catalogue, roster, service.as_deref(), span, keys)?.into();
-    let bills = FactQuery { costs: true, service, keys, ..FactQuery::default() };
+    // A page names the charges that matter most, and each has its key beside it.
+    let bills = FactQuery { costs: true, service, keys: keys || dims, ..FactQuery::default() };
     let months = Window::new(span.from.min(month_before(span.to, settings)), span.to.max(month_end(span.to, settings)));
     facts.costs = reader.facts(&bills, months)?.costs;
     cost::allocate(&mut facts.costs, settings, roster);

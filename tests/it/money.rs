@@ -1,9 +1,16 @@
 //! Bills from a file through the store to `kpi`: rates, splits, pools and what restates the past.
 #![allow(clippy::needless_pass_by_value, reason = "JSON literals read best in place")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use quarterdeck::domain::Decimal;
+use chrono::Duration;
+use quarterdeck::{
+    config::Config,
+    domain::{Decimal, Time},
+    engine::look,
+    kpi::board::Look,
+    store::Reader,
+};
 use serde_json::{Value, json};
 
 use crate::cli::{Place, json_lines, write_lines};
@@ -130,6 +137,24 @@ fn a_charge_that_was_an_estimate_is_no_restatement_when_it_becomes_final() {
     bills.import(&[line("a", "130", json!({"updated_at": "2026-04-02T00:00:00Z"}))]);
     let reading = bills.one("infra_cost.effective");
     assert_eq!((decimal(&reading["value"]), reading.get("restated")), (Decimal::from(130), None));
+}
+
+#[test]
+fn the_page_of_a_cost_names_the_charges_that_matter_most() {
+    let bills = Bills::new("");
+    let charge = |day: i64| {
+        let begins: Time = "2026-02-01T00:00:00Z".parse().unwrap();
+        let [from, to] = [day, day + 1].map(|d| begins + Duration::days(d));
+        let cost = if day == 48 { "900" } else { "100" };
+        line(&format!("day {day}"), cost, json!({"ChargePeriodStart": from, "ChargePeriodEnd": to, "ServiceName": "vm"}))
+    };
+    bills.import(&(0..56).map(charge).collect::<Vec<_>>());
+    let (reader, config) = (Reader::open(Path::new(&bills.store)).unwrap(), Config::parse("", "bills.toml", Path::new(".")).unwrap());
+    let look = Look { focus: Some("infra_cost.effective"), ..Look::default() };
+    let board = look::load(&reader, &config, &look, "2026-03-29T00:00:00Z".parse().unwrap()).unwrap();
+    let members = board.why.unwrap().members;
+    assert_eq!(members[0].key, "import/day 48");
+    assert!(members.len() > 1 && members.iter().all(|m| !m.key.is_empty()), "{members:?}");
 }
 
 fn decimal(value: &Value) -> Decimal {
