@@ -120,6 +120,10 @@ fn first_line_of_program(argv: &[String]) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("secret: cannot run `{program}`: {e}");
     #[allow(clippy::disallowed_methods, reason = "this is one of the places that may start a process")]
     let mut command = std::process::Command::new(program);
+    // Given a PATH, std starts it by `fork`: a parent in `vfork` could not be stopped by Ctrl-Z meanwhile.
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
