@@ -80,7 +80,7 @@ pub struct Wanted<'a> {
     pub stages: bool,
     /// Keys of the records behind them.
     pub keys: bool,
-    /// What they can be cut by.
+    /// What they can be cut by, and the keys of bills: a page of a metric is open.
     pub dims: bool,
 }
 

@@ -29,18 +29,18 @@ pub(super) fn span(at_ms: i64) -> i64 {
     at_ms.div_euclid(SPAN_MS)
 }
 
-/// The number of a chunk: in order of measure, span and place. A span is counted from the epoch on, both ways.
+/// The first span that a chunk's number has room for; no time we know comes near it.
+pub(super) const FIRST_SPAN: i64 = -(1 << 24);
+
+/// The number of a chunk, in order of measure, span and place; schema step 3 says the same.
 pub(super) fn id(measure: i64, span: i64, place: i64) -> i64 {
-    (measure << 57) + ((span + (1 << 24)) << 32) + place
+    (measure << 57) + ((span - FIRST_SPAN) << 32) + place
 }
 
 /// The numbers of all chunks of a measure from one span to another, both included.
 pub(super) fn ids(measure: i64, first: i64, last: i64) -> (i64, i64) {
     (id(measure, first, 0), id(measure, last, i64::from(u32::MAX)))
 }
-
-/// The first span there can be: a time of ours is far from it.
-pub(super) const FIRST_SPAN: i64 = -(1 << 24);
 
 /// A chunk: what a board reads, and the rest.
 pub(super) type Packed = (Vec<u8>, Vec<u8>);

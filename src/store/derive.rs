@@ -196,12 +196,12 @@ fn write_chunks(
     }
     let mut places: BTreeSet<i64> = partition.iter().copied().collect();
     places.extend(services.values());
-    let mut old: HashMap<(i64, i64, i64), chunk::Packed> = HashMap::new();
-    let mut find = conn.prepare_cached("SELECT measure, span, body, rest FROM fact_chunk JOIN fact_rest USING (id) WHERE place = ?1")?;
+    let mut old: HashMap<i64, chunk::Packed> = HashMap::new();
+    let mut find = conn.prepare_cached("SELECT id, body, rest FROM fact_chunk JOIN fact_rest USING (id) WHERE place = ?1")?;
     for place in places {
         let mut rows = find.query([place])?;
         while let Some(r) = rows.next()? {
-            old.insert((r.get(0)?, r.get(1)?, place), (r.get(2)?, r.get(3)?));
+            old.insert(r.get(0)?, (r.get(1)?, r.get(2)?));
         }
     }
     let mut put = conn.prepare_cached("REPLACE INTO fact_chunk (id, measure, span, place, until, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
@@ -209,9 +209,9 @@ fn write_chunks(
     for ((measure, span, place), mut events) in chunks {
         let until = |e: &Event| matters_until(measure, e.at.timestamp_millis(), e.values.first().copied());
         let until = events.iter().map(|(_, e)| until(e)).max().unwrap_or(0).max((span + 1) * chunk::SPAN_MS);
+        let id = chunk::id(measure, span, place);
         let (body, rest) = chunk::pack(span, &mut events);
-        let (id, was) = (chunk::id(measure, span, place), old.remove(&(measure, span, place)));
-        let (old_body, old_rest) = was.unzip();
+        let (old_body, old_rest) = old.remove(&id).unzip();
         if old_body.is_none_or(|was| was != body) {
             put.execute(params![id, measure, span, place, until, body])?;
         }
@@ -221,7 +221,7 @@ fn write_chunks(
     }
     let mut delete = conn.prepare_cached("DELETE FROM fact_chunk WHERE id = ?1")?;
     let mut delete_rest = conn.prepare_cached("DELETE FROM fact_rest WHERE id = ?1")?;
-    old.keys().map(|(measure, span, place)| chunk::id(*measure, *span, *place)).try_for_each(|id| {
+    old.keys().try_for_each(|id| {
         delete.execute([id])?;
         delete_rest.execute([id]).map(drop)
     })

@@ -119,20 +119,14 @@ impl Git {
         Ok(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect())
     }
 
-    /// The program. Given a PATH, std starts what is no path itself by `fork` and not by `vfork`: Ctrl-Z may stop a child before
-    /// it has become git, and a parent that waits for it in `vfork` cannot stop, so that the shell would never get its
-    /// terminal back.
     #[allow(clippy::disallowed_methods, reason = "the one place that starts git")]
-    fn program(&self) -> tokio::process::Command {
+    fn command(&self, args: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
+        // Given a PATH, std starts what is no path itself by `fork` and not by `vfork`: Ctrl-Z may stop a child before it has
+        // become git, and a parent that waits for it in `vfork` cannot stop, so that the shell never gets its terminal back.
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        command
-    }
-
-    fn command(&self, args: &[&str]) -> tokio::process::Command {
-        let mut command = self.program();
         command.arg("--no-pager").arg("-C").arg(&self.dir);
         for setting in CONFIG {
             command.arg("-c").arg(setting);
