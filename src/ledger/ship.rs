@@ -331,7 +331,7 @@ pub(super) fn shipments(partition: &Partition<'_>, graph: &Graph<'_>, shipping: 
     shipping.shipped.iter().filter_map(|s| shipment(s, partition, graph)).collect()
 }
 
-/// What each deployment brought: keys of changes, sorted; one that serves several services counts once.
+/// What each deployment brought: keys of changes, sorted. A deployment ships a change once.
 pub(super) fn by_deployment(shipments: &[Shipment]) -> BTreeMap<String, Vec<String>> {
     let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for s in shipments {
@@ -339,7 +339,6 @@ pub(super) fn by_deployment(shipments: &[Shipment]) -> BTreeMap<String, Vec<Stri
     }
     for changes in out.values_mut() {
         changes.sort();
-        changes.dedup();
     }
     out
 }

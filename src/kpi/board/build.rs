@@ -110,13 +110,8 @@ pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) ->
     };
     let (lists, made) = shared_after(lists, &parts, make);
     let ([incidents, deployments, mut rows], rows_total) = lists?;
-    let Parts { mut readings, mut drivers, series, series_before, mut teams, mut services } =
-        made.into_iter().fold(Parts::default(), Parts::and);
-    guard::together(readings.values_mut());
-    drivers.retain(|id, _| readings.get(id).is_some_and(|r| r.change_is_real == Some(true)));
-    for lines in [&mut teams, &mut services] {
-        guard::together(lines.iter_mut().flat_map(|r| r.readings.values_mut()));
-    }
+    let Parts { readings, drivers, series, series_before, teams, services } =
+        made.into_iter().fold(Parts::default(), Parts::and).as_family();
     let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
     let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
     open.sort_by_key(|r| r.at);
@@ -189,6 +184,16 @@ impl Parts {
         self.series_before = self.series_before.or(more.series_before);
         self.teams.extend(more.teams);
         self.services.extend(more.services);
+        self
+    }
+
+    /// What is shown together is judged together: a number that no longer counts as moved needs nobody to account for it.
+    fn as_family(mut self) -> Self {
+        guard::together(self.readings.values_mut());
+        self.drivers.retain(|id, _| self.readings.get(id).is_some_and(|r| r.change_is_real == Some(true)));
+        for lines in [&mut self.teams, &mut self.services] {
+            guard::together(lines.iter_mut().flat_map(|r| r.readings.values_mut()));
+        }
         self
     }
 }
@@ -504,4 +509,26 @@ fn markers(deployments: &[Row], incidents: &[Row], facts: &Facts, window: Window
     out.sort_by_key(|m| std::cmp::Reverse(m.at));
     out.truncate(MOST_ROWS);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::value::Judgement;
+
+    #[test]
+    fn nobody_accounts_for_a_move_that_the_family_does_not_keep() {
+        let reading = |id: &'static str, p: f64| {
+            let verdict = if p < 0.05 { "significant" } else { "not_significant" };
+            let judged = Judgement { verdict, test: "Fisher", p: Some(p), interval: None, by_family: false };
+            (id, Reading { judged: Some(judged), change_is_real: Some(p < 0.05), ..Reading::ok(id, Scope::Org, String::new(), 1.0, 100) })
+        };
+        let chance = metric::CATALOGUE.iter().take(20).map(|m| reading(m.id, 0.9));
+        let readings = chance.chain([reading("lead_time.median", 1e-9), reading("change_failure_rate", 0.04)]).collect();
+        let driver = || Driver { by: "team".into(), name: "pay".into(), contribution: 1.0, share: 0.5 };
+        let drivers = ["lead_time.median", "change_failure_rate"].map(|id| (id, driver())).into();
+        let family = Parts { readings, drivers, ..Parts::default() }.as_family();
+        assert_eq!(family.readings["change_failure_rate"].change_is_real, Some(false));
+        assert_eq!(family.drivers.into_keys().collect::<Vec<_>>(), ["lead_time.median"]);
+    }
 }
