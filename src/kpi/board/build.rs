@@ -111,7 +111,7 @@ pub fn build<E>(m: &Material<'_>, behind: impl FnOnce() -> Result<Behind, E>) ->
     let (lists, made) = shared_after(lists, &parts, make);
     let ([incidents, deployments, mut rows], rows_total) = lists?;
     let Parts { readings, drivers, series, series_before, teams, services } =
-        made.into_iter().fold(Parts::default(), Parts::and).as_family();
+        made.into_iter().fold(Parts::default(), Parts::and).judged_together();
     let why = m.look.focus.and_then(|focus| readings.get(focus)).map(|r| why::explain(r, &query, &before));
     let mut open: Vec<Row> = incidents.iter().filter(|r| r.tags.iter().any(|t| t == "open")).cloned().collect();
     open.sort_by_key(|r| r.at);
@@ -188,7 +188,7 @@ impl Parts {
     }
 
     /// What is shown together is judged together: a number that no longer counts as moved needs nobody to account for it.
-    fn as_family(mut self) -> Self {
+    fn judged_together(mut self) -> Self {
         guard::together(self.readings.values_mut());
         self.drivers.retain(|id, _| self.readings.get(id).is_some_and(|r| r.change_is_real == Some(true)));
         for lines in [&mut self.teams, &mut self.services] {
@@ -527,7 +527,7 @@ mod tests {
         let readings = chance.chain([reading("lead_time.median", 1e-9), reading("change_failure_rate", 0.04)]).collect();
         let driver = || Driver { by: "team".into(), name: "pay".into(), contribution: 1.0, share: 0.5 };
         let drivers = ["lead_time.median", "change_failure_rate"].map(|id| (id, driver())).into();
-        let family = Parts { readings, drivers, ..Parts::default() }.as_family();
+        let family = Parts { readings, drivers, ..Parts::default() }.judged_together();
         assert_eq!(family.readings["change_failure_rate"].change_is_real, Some(false));
         assert_eq!(family.drivers.into_keys().collect::<Vec<_>>(), ["lead_time.median"]);
     }
